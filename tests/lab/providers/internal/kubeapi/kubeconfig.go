@@ -6,48 +6,48 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/yaml"
 )
 
 type kubeconfig struct {
-	CurrentContext string `yaml:"current-context"`
+	CurrentContext string `json:"current-context"`
 	Clusters       []struct {
-		Name    string `yaml:"name"`
+		Name    string `json:"name"`
 		Cluster struct {
-			Server     string `yaml:"server"`
-			CAFile     string `yaml:"certificate-authority"`
-			CAData     string `yaml:"certificate-authority-data"`
-			Insecure   bool   `yaml:"insecure-skip-tls-verify"`
-			ServerName string `yaml:"tls-server-name"`
-		} `yaml:"cluster"`
-	} `yaml:"clusters"`
+			Server     string `json:"server"`
+			CAFile     string `json:"certificate-authority"`
+			CAData     string `json:"certificate-authority-data"`
+			Insecure   bool   `json:"insecure-skip-tls-verify"`
+			ServerName string `json:"tls-server-name"`
+		} `json:"cluster"`
+	} `json:"clusters"`
 	Contexts []struct {
-		Name    string `yaml:"name"`
+		Name    string `json:"name"`
 		Context struct {
-			Cluster string `yaml:"cluster"`
-			User    string `yaml:"user"`
-		} `yaml:"context"`
-	} `yaml:"contexts"`
+			Cluster string `json:"cluster"`
+			User    string `json:"user"`
+		} `json:"context"`
+	} `json:"contexts"`
 	Users []struct {
-		Name string `yaml:"name"`
+		Name string `json:"name"`
 		User struct {
-			CertFile  string `yaml:"client-certificate"`
-			CertData  string `yaml:"client-certificate-data"`
-			KeyFile   string `yaml:"client-key"`
-			KeyData   string `yaml:"client-key-data"`
-			Token     string `yaml:"token"`
-			TokenFile string `yaml:"tokenFile"`
+			CertFile  string `json:"client-certificate"`
+			CertData  string `json:"client-certificate-data"`
+			KeyFile   string `json:"client-key"`
+			KeyData   string `json:"client-key-data"`
+			Token     string `json:"token"`
+			TokenFile string `json:"tokenFile"`
 			Exec      *struct {
-				APIVersion string   `yaml:"apiVersion"`
-				Command    string   `yaml:"command"`
-				Args       []string `yaml:"args"`
+				APIVersion string   `json:"apiVersion"`
+				Command    string   `json:"command"`
+				Args       []string `json:"args"`
 				Env        []struct {
-					Name  string `yaml:"name"`
-					Value string `yaml:"value"`
-				} `yaml:"env"`
-			} `yaml:"exec"`
-		} `yaml:"user"`
-	} `yaml:"users"`
+					Name  string `json:"name"`
+					Value string `json:"value"`
+				} `json:"env"`
+			} `json:"exec"`
+		} `json:"user"`
+	} `json:"users"`
 }
 
 // Resolve reads the kubeconfig, if one is named, and lays the block's own settings over it.
