@@ -45,6 +45,15 @@ def _cannot_write(path: Path, size: int, error: OSError) -> TierupError:
 
 def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o600) -> None:
     """Replace `path` by `data` (text as UTF-8) durably and all at once. TierupError when that cannot be done; then nothing changed."""
+    _place(path, data, mode, replace=True)
+
+
+def write_new(path: Path, data: bytes | str, *, mode: int = 0o600) -> bool:
+    """Like `write_atomic`, but never over a file that is there: of several makers at once one wins. False when it was there."""
+    return _place(path, data, mode, replace=False)
+
+
+def _place(path: Path, data: bytes | str, mode: int, *, replace: bool) -> bool:
     raw = data.encode() if isinstance(data, str) else data
     temporary = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}"
     try:
@@ -62,20 +71,24 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o600) -> None:
         _reach("synced")
         os.close(fd)
         fd = -1
-        os.replace(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+        if replace:
+            os.replace(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+        else:
+            os.link(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
         _reach("renamed")
         os.fsync(directory)
         _reach("durable")
-    except BaseException as error:
+    except OSError as error:
+        if isinstance(error, FileExistsError) and not replace:
+            return False
+        raise _cannot_write(path, len(raw), error) from None
+    finally:
         if fd >= 0:
             os.close(fd)
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=directory)
-        if isinstance(error, OSError):
-            raise _cannot_write(path, len(raw), error) from None
-        raise
-    finally:
         os.close(directory)
+    return True
 
 
 def append_durable(fd: int, data: bytes) -> None:
