@@ -1,0 +1,267 @@
+"""The Kubernetes API as raw JSON over one connection pool: time limits on every call, no hidden retries, every failure an `ApiError`.
+
+Thread-safe. A GET whose reused connection was cut before any answer is asked once more; nothing else is repeated here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from wizard.clock import SYSTEM, Clock
+from wizard.cluster import apierror
+from wizard.cluster.apierror import ApiError
+from wizard.cluster.resources import known_path
+
+CONNECT, READ = 5.0, 30.0
+"""Seconds to reach the server, and to wait for each piece of an answer."""
+PAGE = 500
+"""Objects per list request, as kubectl asks (reliability.md 3.5)."""
+LARGEST = 256 * 1024 * 1024
+FIELD_MANAGER = "tierup"
+METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+
+Object = dict[str, Any]
+Objects = list[Object]
+
+
+class Api:
+    """One API server. `server` is its URL, `context` the kubeconfig's name for it, `ca_fingerprint` sha256 of the trusted CA,
+    `credential_expires` the client certificate's end in words; `skew` the server's clock minus ours in seconds, known after an answer."""
+
+    def __init__(
+        self,
+        *,
+        pool: Any,
+        server: str,
+        context: str = "",
+        authorization: Callable[[], str] | None = None,
+        renew: Callable[[], None] | None = None,
+        ca_fingerprint: str = "",
+        credential_expires: str = "",
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.server = server.rstrip("/")
+        self.context = context
+        self.ca_fingerprint = ca_fingerprint
+        self.credential_expires = credential_expires
+        self.skew: float | None = None
+        self._pool = pool
+        self._authorization = authorization
+        self._renew = renew
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
+
+    def get(self, path: str, **params: object) -> dict[str, Any]:
+        """The object or list at `path`."""
+        return self.request("GET", path, params=params)
+
+    def find(self, path: str, **params: object) -> dict[str, Any] | None:
+        """The object at `path`, None when there is none (or no such kind)."""
+        try:
+            return self.get(path, **params)
+        except ApiError as error:
+            if error.missing:
+                return None
+            raise
+
+    def list(self, path: str, **params: object) -> Objects:
+        """All objects at `path`, page by page from a quorum read; each carries apiVersion and kind. Starts again without pages when the
+        server forgets where it was (410)."""
+        try:
+            return self.list_from(path, params)[0]
+        except ApiError as error:
+            if not error.gone:
+                raise
+            return self.list_from(path, params, limit=0)[0]
+
+    def list_from(
+        self, path: str, params: Mapping[str, object] | None = None, *, accept: str = "application/json", limit: int = PAGE
+    ) -> tuple[Objects, str]:
+        """The objects at `path` and the resourceVersion to watch from. Raises ApiError with `gone` when a page has expired."""
+        found: Objects = []
+        token = ""
+        while True:
+            asked = dict(params or {}) | ({"limit": limit} if limit else {}) | ({"continue": token} if token else {})
+            page = self.request("GET", path, params=asked, accept=accept)
+            items, meta = page.get("items"), page.get("metadata")
+            if not (isinstance(items, list) or items is None) or not isinstance(meta, dict):
+                raise ApiError(f"{self.server} answers {path} with something that is no list", reason="garbled")
+            kind = str(page.get("kind", "")).removesuffix("List")
+            for item in items or ():
+                if isinstance(item, dict):
+                    if kind and kind != "PartialObjectMetadata":
+                        item.setdefault("kind", kind)
+                        item.setdefault("apiVersion", page.get("apiVersion", "v1"))
+                    found.append(item)
+            token = str(meta.get("continue") or "")
+            if not token:
+                return found, str(meta.get("resourceVersion") or "")
+
+    def metadata(self, path: str, **params: object) -> Objects:
+        """Metadata alone of the objects at `path` (PartialObjectMetadata): how Secrets are looked at without their values."""
+        return self.list_from(path, params, accept=METADATA_LIST)[0]
+
+    def apply(self, obj: Mapping[str, Any], *, manager: str = FIELD_MANAGER, force: bool = False, dry_run: bool = False) -> dict[str, Any]:
+        """Server-side apply. Raises FieldConflict (needs the operator) that names who owns a field, unless `force`."""
+        path = self.path_of(obj)
+        params = {"fieldManager": manager, "force": "true" if force else "false"} | ({"dryRun": "All"} if dry_run else {})
+        try:
+            return self.request("PATCH", path, params=params, body=obj, content_type=APPLY)
+        except ApiError as error:
+            if error.status == 409 and "conflict" in error.what.lower() and not force:
+                meta = obj.get("metadata") or {}
+                raise apierror.field_conflict(error, f"{obj.get('kind')} {meta.get('namespace', '')}/{meta.get('name', '')}") from error
+            raise
+
+    def create(self, path: str, obj: Mapping[str, Any], **params: object) -> dict[str, Any]:
+        """Create `obj` in the collection `path`."""
+        return self.request("POST", path, params={"fieldManager": FIELD_MANAGER} | params, body=obj)
+
+    def replace(self, path: str, obj: Mapping[str, Any], **params: object) -> dict[str, Any]:
+        """Put `obj` at `path`; with its resourceVersion set, only over that very version (409 otherwise)."""
+        return self.request("PUT", path, params={"fieldManager": FIELD_MANAGER} | params, body=obj)
+
+    def patch(self, path: str, body: Any, content_type: str = MERGE, **params: object) -> dict[str, Any]:
+        """Patch the object at `path`; a merge patch unless `content_type` says otherwise."""
+        return self.request("PATCH", path, params={"fieldManager": FIELD_MANAGER} | params, body=body, content_type=content_type)
+
+    def delete(self, path: str, **params: object) -> dict[str, Any]:
+        """Delete the object at `path`."""
+        return self.request("DELETE", path, params=params)
+
+    def path_of(self, obj: Mapping[str, Any]) -> str:
+        """The path of an object by its apiVersion, kind, namespace and name; kinds that are not known are looked up once."""
+        meta = obj.get("metadata") or {}
+        return self.resource_path(
+            str(obj.get("apiVersion")), str(obj.get("kind")), str(meta.get("namespace") or ""), str(meta.get("name") or "")
+        )
+
+    def resource_path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
+        """The path of a resource, or of its collection without `name`. Raises ApiError 404 for a kind the server does not have."""
+        known = known_path(api_version, kind, namespace, name)
+        if known:
+            return known
+        with self._lock:
+            kinds = self._kinds.get(api_version)
+        if kinds is None or kind not in kinds:
+            base = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
+            listed = self.get(base).get("resources") or []
+            kinds = {str(r["kind"]): (str(r["name"]), bool(r.get("namespaced"))) for r in listed if "/" not in str(r.get("name", "/"))}
+            with self._lock:
+                self._kinds[api_version] = kinds
+        if kind not in kinds:
+            raise ApiError(
+                f"the server has no kind {kind} in {api_version}", status=404, reason="NotFound", remedy="its CRD is not installed"
+            )
+        plural, namespaced = kinds[kind]
+        return known_path(api_version, kind, namespace, name, plural=plural, namespaced=namespaced) or ""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        timeout: float = READ,
+    ) -> dict[str, Any]:
+        """One request, its JSON object back. Raises ApiError."""
+        doing = f"{method} {path}"
+        payload = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        for last in (False, True):
+            response = self._send(method, path, params, payload, content_type, accept, timeout, doing)
+            try:
+                data = response.read(LARGEST + 1) or b""
+            except Exception as error:
+                raise apierror.from_exception(error, server=self.server, doing=doing) from error
+            finally:
+                response.release_conn()
+            if response.status == 401 and self._renew is not None and not last:
+                self._renew()
+                continue
+            break
+        self._note_time(response.headers)
+        if response.status >= 300:
+            raise self._refused(response, data, doing)
+        if "json" not in response.headers.get("Content-Type", ""):
+            raise apierror.not_kubernetes(self.server, response.headers.get("Content-Type", ""))
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            raise ApiError(f"{self.server} answers {doing} with broken JSON", reason="garbled", remedy="it is tried again") from None
+        if not isinstance(value, dict):
+            raise ApiError(f"{self.server} answers {doing} with something that is no object", reason="garbled")
+        return value
+
+    def stream(self, path: str, *, params: Mapping[str, object], read: float, accept: str = "application/json") -> Any:
+        """An open answer (urllib3) to a watch: the caller reads, then calls `shutdown()` or `release_conn()`. `read` is the longest
+        silence in seconds. Raises ApiError when the server refuses or answers something else than JSON."""
+        doing = f"WATCH {path}"
+        response = self._send("GET", path, params, None, "", accept, read, doing)
+        if response.status >= 300 or "json" not in response.headers.get("Content-Type", ""):
+            try:
+                data = response.read(65536) or b""
+            except Exception:
+                data = b""
+            response.close()
+            if response.status >= 300:
+                raise self._refused(response, data, doing)
+            raise apierror.not_kubernetes(self.server, response.headers.get("Content-Type", ""))
+        return response
+
+    def _refused(self, response: Any, data: bytes, doing: str) -> ApiError:
+        error = apierror.from_status(response.status, data, response.headers, server=self.server, doing=doing)
+        if error.status == 401 and self.credential_expires:
+            error = ApiError(
+                f"{error.what}; the client certificate ends {self.credential_expires}",
+                status=401,
+                reason=error.reason,
+                remedy=error.problems[0].remedy,
+            )
+        return error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, object] | None,
+        payload: bytes | None,
+        content_type: str,
+        accept: str,
+        read: float,
+        doing: str,
+    ) -> Any:
+        import urllib3
+
+        url = self.server + path + (f"?{urlencode({k: str(v) for k, v in params.items()})}" if params else "")
+        headers = {"Accept": accept, "User-Agent": "tierup"} | ({"Content-Type": content_type} if payload is not None else {})
+        token = self._authorization() if self._authorization else ""
+        if token:
+            headers["Authorization"] = token
+        limit = urllib3.Timeout(connect=CONNECT, read=read)
+        for again in (method == "GET", False):
+            try:
+                return self._pool.request(method, url, body=payload, headers=headers, timeout=limit, preload_content=False, redirect=False)
+            except urllib3.exceptions.ProtocolError as error:
+                if not again:
+                    raise apierror.from_exception(error, server=self.server, doing=doing) from error
+            except Exception as error:
+                raise apierror.from_exception(error, server=self.server, doing=doing) from error
+        raise AssertionError("unreachable")
+
+    def _note_time(self, headers: Mapping[str, str]) -> None:
+        try:
+            self.skew = (parsedate_to_datetime(headers["Date"]) - self._clock.now()).total_seconds()
+        except (KeyError, TypeError, ValueError):
+            return
