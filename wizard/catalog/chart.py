@@ -152,7 +152,8 @@ class Chart(Entry):
     @model_validator(mode="after")
     def _conditions_name_options(self) -> Self:
         resources = [*self.resources.claims, *self.resources.config]
-        conditions = [c.when for c in (*self.provides, *self.requires, *self.secrets.values()) if c.when]
+        conditions = [p.when for p in self.provides if p.when]
+        conditions += [r.when for r in self.requires if r.when] + [s.when for s in self.secrets.values() if s.when]
         conditions += [str(resource["when"]) for resource in resources if "when" in resource]
         for name in (*(c.partition("=")[0] for c in conditions), *(o.needs for o in self.options.values() if o.needs)):
             if name not in self.options:

@@ -38,7 +38,7 @@ def _address(value: str) -> str | None:
 
 
 def _range(value: str) -> str | None:
-    first, dash, last = value.partition("-")
+    first, _, last = value.partition("-")
     try:
         low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
     except ValueError:

@@ -12,7 +12,7 @@ Steps = tuple[str | int, ...]
 
 
 class Target(NamedTuple):
-    """Where an option writes. `part` is empty for the chart's values, else `claims` or `config`, and `kind` and `name` say which resource."""
+    """Where an option writes: the chart's values (`part` empty), or the resource `kind` `name` of its `claims` or `config`."""
 
     part: str
     kind: str
