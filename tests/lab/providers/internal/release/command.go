@@ -112,7 +112,7 @@ func complaint(text string) string {
 		text = text[at+len("Error: "):]
 	}
 	text = strings.TrimSpace(text)
-	for _, prefix := range []string{"INSTALLATION FAILED: ", "UPGRADE FAILED: "} {
+	for _, prefix := range []string{"INSTALLATION FAILED: ", "UPGRADE FAILED: ", "release name check failed: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return strings.ReplaceAll(text, "cannot reuse a name", "cannot re-use a name")
