@@ -1,0 +1,1 @@
+"""Terraform: the roots as shipped, what they are given, the process, its events, its plan in words."""
