@@ -19,7 +19,7 @@ $(STAMP): .ci/requirements.txt pyproject.toml
 	@touch $@
 
 run: $(STAMP)  ## the homelab preset, from an empty practice cluster in the lab to five tiers Ready
-	@$(BIN)/python -m tests.lab run
+	@$(BIN)/python -m tests.lab.demo
 
 check: $(STAMP)  ## format, lint, types, import contracts, unit tests: no lab
 	@$(BIN)/ruff format --check --quiet .

@@ -218,7 +218,7 @@ def exceeding(proposed: Iterable[Change], approved: Iterable[Change]) -> list[Ch
     A create that was cut off may show as an update afterwards, or as nothing; it never becomes a delete or a replacement.
     """
     allowed = {(c.kind, c.subject): c.action for c in approved}
-    gentle = {"create": {"create", "update"}, "update": {"create", "update"}, "replace": {"replace", "create"}}
+    gentle = {"create": {"create", "update", "adopt"}, "update": {"create", "update"}, "replace": {"replace", "create"}}
     beyond = []
     for change in proposed:
         approved_action = allowed.get((change.kind, change.subject))
