@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
+const opaque = "Opaque"
+
 type secretModel struct {
 	BinaryData           types.Map    `tfsdk:"binary_data"`
 	BinaryDataWO         types.Map    `tfsdk:"binary_data_wo"`
@@ -43,12 +45,25 @@ func (*secretResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 			"id":               idAttribute(),
 			"immutable":        schema.BoolAttribute{Optional: true},
 			"type": schema.StringAttribute{
-				Optional: true, PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+				Optional: true, PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplaceIf(newType, "", "")},
 			},
 			"wait_for_service_account_token": schema.BoolAttribute{Optional: true},
 		},
 		Blocks: map[string]schema.Block{"metadata": metadataBlock(true), "timeouts": timeoutsBlock("create")},
 	}
+}
+
+// newType tells whether the type changes; none is Opaque, the default of the genuine provider, which cannot be stated in the schema
+// without making the attribute computed.
+func newType(_ context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
+	was, want := req.StateValue.ValueString(), req.PlanValue.ValueString()
+	if was == "" {
+		was = opaque
+	}
+	if want == "" {
+		want = opaque
+	}
+	resp.RequiresReplace = was != want
 }
 
 // ValidateConfig refuses what the genuine provider refuses: a revision without its values (null counts as absent, unknown does not),
