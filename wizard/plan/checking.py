@@ -157,7 +157,9 @@ class _Checker:
             yield Problem(
                 f'secret "{credential}" is needed to push and has no source', self._place("git", "credential"), "add it below `secrets:`"
             )
-        known = {name for chart in self.catalog.charts.values() for name in chart.secrets} | ({credential} if credential else set())
+        known = {name for chart in self.catalog.charts.values() for name in chart.secrets} | (
+            {credential, f"{credential}-read", f"{credential}-known-hosts"} if credential else set()
+        )
         for name in self.plan.secrets:
             if name not in known:
                 meant = closest(name, known)

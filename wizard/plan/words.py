@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 _SOURCE: Final = re.compile(r"prompt|generate|env:[A-Za-z_][A-Za-z0-9_]*|vault:[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _SCP_LIKE: Final = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^\s:][^\s]*")
+_USER: Final = re.compile(r"[A-Za-z0-9._-]{1,32}")
+# Prefixes that GitHub and GitLab give their tokens.
+_TOKEN: Final = re.compile(r"gh[a-z]_|github_pat_|gl[a-z]+-")
 _MIRROR: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?(/[a-z0-9]([-a-z0-9._]*[a-z0-9])?)*")
 
 
@@ -29,8 +32,8 @@ def git_url(text: str) -> str:
         _ = parts.port
     except ValueError:
         raise ValueError("must be the address of a Git repository") from None
-    if parts.password or (parts.username and parts.scheme != "ssh"):
-        raise ValueError("must not hold a user or password: name a secret with `git.credential`")
+    if parts.password or not _USER.fullmatch(parts.username or "git") or _TOKEN.match(parts.username or ""):
+        raise ValueError("must not hold a password or token: name a secret with `git.credential`")
     if parts.scheme not in ("https", "http", "ssh") or not parts.hostname or not parts.path.strip("/") or re.search(r"\s", text):
         raise ValueError("must be the address of a Git repository (https://HOST/PATH or ssh://git@HOST/PATH)")
     return text
