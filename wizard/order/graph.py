@@ -114,10 +114,10 @@ class Order:
 
 def layered(nodes: Iterable[str], edges: Iterable[Edge], ranks: Mapping[str, tuple[int, str]]) -> tuple[tuple[str, ...], ...]:
     """The nodes in levels, each sorted by rank. InputError names the cycle when there is one."""
-    graph: dict[str, set[str]] = {node: set() for node in nodes}
+    graph: dict[str, list[str]] = {node: [] for node in nodes}  # lists: of several cycles the same is named every time
     because: dict[tuple[str, str], str] = {}
     for edge in edges:
-        graph[edge.source].add(edge.target)
+        graph[edge.source].append(edge.target)
         because[edge.source, edge.target] = edge.because
     sorter = TopologicalSorter(graph)
     try:
