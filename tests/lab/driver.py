@@ -49,6 +49,7 @@ class Tierup:
     def plan_options(self) -> list[str]:
         """What differs for this lab, as an operator would say it on the first apply."""
         given = ["--name", self.name, "--git", self.lab.git_url, "--context", self.lab.context]
+        given += ["--set", f"gitUsername={self.lab.git_username}"]
         return [*given, "--mirror", self.lab.registry, "--mirror-http", self.lab.http, "--insecure", *self.options]
 
     def start(self, *args: str) -> subprocess.Popen[str]:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,12 @@ class Fake:
     def confirm(self, proposal: Proposal) -> None:
         if self.altered:
             raise NeedsOperator("the remote moved")
+
+    def evidence(self) -> dict[str, Any]:
+        return {"cluster": "c1"}
+
+    def resume(self, evidence: Mapping[str, Any]) -> None:
+        self.told.append("resumed")
 
     def steps(self) -> Sequence[Step]:
         return [Recorded("a", self.world, self.told, gate=self.gate)]

@@ -59,7 +59,6 @@ def main(argv: list[str] | None = None) -> None:
     try:
         code = root.main(args=argv, prog_name="tierup", standalone_mode=False)
     except click.UsageError as error:
-        error.exit_code = 64
         error.show()
         sys.exit(64)
     except click.ClickException as error:

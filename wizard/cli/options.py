@@ -27,7 +27,13 @@ PLAN_OPTIONS = [
     click.option("--git", "git_url", metavar="URL", help="Git repository that Flux follows."),
     click.option("--branch", help="Branch in that repository."),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, e.g. domain=home.example.net."),
-    click.option("--secret", "secrets", multiple=True, metavar="NAME=SOURCE", help="Where a secret comes from: prompt, env:NAME, vault:NAME, generate."),
+    click.option(
+        "--secret",
+        "secrets",
+        multiple=True,
+        metavar="NAME=SOURCE",
+        help="Where a secret comes from: prompt, env:NAME, vault:NAME, generate.",
+    ),
     click.option("--mirror", metavar="HOST:PORT", help="OCI registry that holds all charts, for clusters without the internet."),
     click.option("--mirror-http", metavar="URL", help="Plain HTTP server with the charts Terraform reads."),
     click.option("--insecure", is_flag=True, default=None, help="The mirror speaks plain HTTP."),
@@ -61,8 +67,8 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         insecure: bool | None,
         **rest: Any,
     ) -> Any:
-        from wizard.plan import check, load_plan, load_preset
         from wizard.catalog import load as load_catalog
+        from wizard.plan import check, load_plan, load_preset
 
         path = _file(file, name)
         loaded = load_plan(path) if path.suffix else load_preset(str(path))

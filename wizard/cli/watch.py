@@ -90,10 +90,8 @@ def cancel(name: str | None) -> int:
     with Connection(where.socket) as view:
         next(view.states())
         view.cancel()
-        last = None
-        for last in view.states():
-            pass
-    click.echo(clean(last.message) if last is not None and last.message else "cancelled")
+        heard = list(view.states())
+    click.echo(clean(heard[-1].message) if heard and heard[-1].message else "cancelled")
     return 0
 
 
@@ -106,7 +104,9 @@ def _state(where: Places) -> RunState:
         pass
     state_on_disk = read_snapshot(_latest(where))
     if state_on_disk is None:
-        raise InputError(f'the last run of "{where.name}" left no state', remedy="`tierup logs` shows what it wrote; `tierup resume` goes on")
+        raise InputError(
+            f'the last run of "{where.name}" left no state', remedy="`tierup logs` shows what it wrote; `tierup resume` goes on"
+        )
     return as_seen(state_on_disk, alive=False)
 
 
@@ -137,6 +137,3 @@ def _print_from(file: Path, offset: int) -> int:
     for line in whole.decode(errors="replace").splitlines():
         click.echo(f"{file.stem}: {clean(line, limit=4000)}")
     return offset + len(whole)
-
-
-

@@ -22,9 +22,7 @@ def main(run: Path) -> int:
     _hide_memory()
     request = load_request(run)
     where = places(request.name)
-    engine = Engine(
-        request.name, RunPlaces(run=run, lock=where.lock, socket=where.socket), mode=request.mode, resume=request.resume
-    )
+    engine = Engine(request.name, RunPlaces(run=run, lock=where.lock, socket=where.socket), mode=request.mode, resume=request.resume)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.ask_cancel())

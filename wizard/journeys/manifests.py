@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from wizard.catalog import ManifestSource
 from wizard.errors import InputError, TierupError
 from wizard.state import Change
 
@@ -45,6 +46,8 @@ def repository_path(plan_name: str, chart: str, version: str) -> str:
 def obtain(chart: Chart, plan: Plan, kept: Callable[[str], bytes | None]) -> Manifest:
     """The manifest of a chart: as the repository has it, else fetched. Raises TierupError when it is neither, or not what is pinned."""
     source = chart.source
+    if not isinstance(source, ManifestSource):
+        raise TierupError(f"{chart.id} is no manifest")
     path = repository_path(plan.name, chart.id, source.version)
     data = kept(path)
     if data is None:
@@ -54,7 +57,7 @@ def obtain(chart: Chart, plan: Plan, kept: Callable[[str], bytes | None]) -> Man
             url = f"{plan.registry.http.rstrip('/')}/{parts.netloc}{parts.path}"
         data = _fetch(url, chart.id)
     digest = hashlib.sha256(data).hexdigest()
-    pinned = getattr(source, "sha256", None)
+    pinned = source.sha256
     if pinned and pinned != digest and not (plan.registry is not None and plan.registry.http):
         raise TierupError(
             f"the manifest of {chart.id} {source.version} is not the one the catalog pins (SHA-256 {digest[:16]}…)",
@@ -104,10 +107,14 @@ def _fetch(url: str, chart: str) -> bytes:
 
     try:
         with urllib3.PoolManager() as pool:
-            response = pool.request("GET", url, timeout=urllib3.Timeout(TIMEOUT), preload_content=False, retries=urllib3.Retry(2, redirect=5))
+            response = pool.request(
+                "GET", url, timeout=urllib3.Timeout(TIMEOUT), preload_content=False, retries=urllib3.Retry(2, redirect=5)
+            )
             data: bytes = response.read(LARGEST + 1)
     except urllib3.exceptions.HTTPError as error:
-        raise TierupError(f"the manifest of {chart} cannot be fetched from {urlsplit(url).netloc}", remedy="check the internet access") from error
+        raise TierupError(
+            f"the manifest of {chart} cannot be fetched from {urlsplit(url).netloc}", remedy="check the internet access"
+        ) from error
     if response.status != 200:
         raise TierupError(f"the manifest of {chart} cannot be fetched: {urlsplit(url).netloc} answers {response.status}")
     if len(data) > LARGEST:

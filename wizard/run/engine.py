@@ -42,6 +42,14 @@ class Journey(Protocol):
         """Raise NeedsOperator when what was looked at has changed since."""
         ...
 
+    def evidence(self) -> dict[str, Any]:
+        """What an approval rests on, for the journal; no secrets."""
+        ...
+
+    def resume(self, evidence: Mapping[str, Any]) -> None:
+        """Go on under an earlier approval; raise NeedsOperator when it does not hold here."""
+        ...
+
     def steps(self) -> Sequence[Step]: ...
 
     def hold(self, run: str) -> AbstractContextManager[None]:
@@ -147,9 +155,7 @@ class Engine:
         if self._mode == "plan":
             self.live.change(activity=Activity.DONE)
             return 2
-        self._approval(journal, proposal)
-        journey.confirm(proposal)
-        journal.write("approved", digest=proposal.digest, changes=[_plain(c) for c in proposal.changes])
+        self._approve(journal, journey, proposal)
         walk = Walk(journey.steps(), journal, self.live, self._clock)
         self.live.change(activity=Activity.EXECUTING, message="")
         listener = threading.Thread(target=self._listen, args=(walk,), name="commands", daemon=True)
@@ -165,22 +171,26 @@ class Engine:
         self.live.change(activity=Activity.PROPOSED, proposal=proposal, message="")
         return proposal
 
-    def _approval(self, journal: Journal, proposal: Proposal) -> None:
+    def _approve(self, journal: Journal, journey: Journey, proposal: Proposal) -> None:
+        """Have the operator's approval of exactly this, on disk; on resume the earlier one, as far as it goes."""
         earlier = journal.last("approved") if self._resume else None
         if earlier is not None:
             beyond = exceeding(proposal.changes, [Change(**c) for c in earlier["changes"]])
-            if not beyond:
-                return
-            raise NeedsOperator(
-                "what would be done now goes beyond what was approved: " + "; ".join(f"{c.action} {c.subject}" for c in beyond),
-                remedy="look at it with `tierup plan`, then approve it with `tierup apply`",
-            )
+            if beyond:
+                raise NeedsOperator(
+                    "what would be done now goes beyond what was approved: " + "; ".join(f"{c.action} {c.subject}" for c in beyond),
+                    remedy="look at it with `tierup plan`, then approve it with `tierup apply`",
+                )
+            journey.resume(earlier.get("evidence", {}))
+            return
         digest = str(self._ask("approve").get("digest", ""))
         if digest != proposal.digest:
             raise NeedsOperator(
                 "what was approved is not what would be done now: the plan, the cluster or the repository has changed since",
                 remedy="look at the new proposal with `tierup plan` and approve that",
             )
+        journey.confirm(proposal)
+        journal.write("approved", digest=proposal.digest, changes=[_plain(c) for c in proposal.changes], evidence=journey.evidence())
 
     def _ask(self, wanted: str) -> dict[str, Any]:
         """The next command of that kind. Ends the run when no view is attached for PATIENCE seconds or the operator cancels."""

@@ -56,7 +56,7 @@ class Live:
             steps = list(self._state.steps)
             for index, known in enumerate(steps):
                 if known.step == step:
-                    begun = {"started": stamp(self._clock.now())} if not known.started else {}
+                    begun: dict[str, Any] = {"started": stamp(self._clock.now())} if not known.started else {}
                     steps[index] = replace(known, **begun, **fields)
                     break
             else:
