@@ -1,4 +1,4 @@
-"""A small client of the API server: JSON in, JSON out, and watches. It shares nothing with the product, whose client is what gets tested."""
+"""A small client of the API server: JSON in, JSON out, and watches. It shares nothing with the product, whose client is tested."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Api:
             raise
 
     def watch(self, path: str, version: str, stop: threading.Event) -> Iterator[dict[str, Any]]:
-        """Events of a collection from `version` on, until the server ends the stream; times out after 60 s of silence (bookmarks come each minute)."""
+        """Events of a collection from `version` on, until the server ends the stream or is silent for 90 s (bookmarks come each minute)."""
         connection = self.connect(timeout=90)
         mark = "&" if "?" in path else "?"
         try:

@@ -27,11 +27,8 @@ TOOLS = {
 }
 _VERSION = "k8s.io/component-base/version"
 # Without these the API server calls itself v0.0.0 and every chart with a kubeVersion is refused.
-LINK = " ".join(
-    ["-s -w"]
-    + [f"-X {_VERSION}.gitVersion={KUBERNETES}", f"-X {_VERSION}.gitMajor=1", f"-X {_VERSION}.gitMinor={KUBERNETES.split('.')[1]}"]
-    + [f"-X {_VERSION}.gitTreeState=clean", f"-X {_VERSION}.gitCommit=lab"]
-)
+_STAMPS = {"Version": KUBERNETES, "Major": "1", "Minor": KUBERNETES.split(".")[1], "TreeState": "clean", "Commit": "lab"}
+LINK = " ".join(["-s -w", *(f"-X {_VERSION}.git{name}={value}" for name, value in _STAMPS.items())])
 
 
 class BuildError(RuntimeError):
@@ -192,6 +189,7 @@ def _mirror(draft: Path, source: Path, report: Report) -> None:
 
 def write_cli_config(mirror: Path) -> None:
     """Only the mirror may serve providers: nothing is asked of a registry, and an unknown provider is an error at once."""
-    (mirror / "cli.tfrc").write_text(
-        f'provider_installation {{\n  filesystem_mirror {{\n    path    = "{mirror / "mirror"}"\n    include = ["*/*/*"]\n  }}\n}}\ndisable_checkpoint = true\n'
-    )
+    source = f'    path    = "{mirror / "mirror"}"\n    include = ["*/*/*"]\n'
+    draft = mirror / f".cli.{os.getpid()}"
+    draft.write_text(f"provider_installation {{\n  filesystem_mirror {{\n{source}  }}\n}}\ndisable_checkpoint = true\n")
+    draft.replace(mirror / "cli.tfrc")

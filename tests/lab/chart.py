@@ -30,7 +30,7 @@ def chart_name(entry: Entry) -> str:
     return str(source.get("chart") or source["oci"].rpartition("/")[2])
 
 
-def files(chart: str, entry: Entry, used: Iterable[tuple[str, str, bool]]) -> dict[str, str]:
+def files(chart: str, entry: Entry, used: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Path in the chart -> text."""
     version = str(entry["source"]["version"])
     meta = {

@@ -113,8 +113,8 @@ class Shelf:
         self.manifests[url] = hashlib.sha256(text.encode()).hexdigest()
 
 
-def _used(entry: Entry) -> list[tuple[str, str, bool]]:
+def _used(entry: Entry) -> list[tuple[str, str]]:
+    """apiVersion and kind of the custom resources in an entry."""
     resources = entry.get("resources") or {}
     items = [item for group in ("claims", "config") for item in resources.get(group) or []]
-    objects = [item.get("object", item) for item in items if isinstance(item, dict)]
-    return [(str(item["apiVersion"]), str(item["kind"]), "namespace" in (item.get("metadata") or {})) for item in objects if "kind" in item]
+    return [(str(item["apiVersion"]), str(item["kind"])) for item in items]

@@ -1,9 +1,10 @@
-"""One lab's cluster from nothing to usable, and back to empty: the order in which the parts are started and what is put into the API server."""
+"""One lab's cluster from nothing to usable, and back to empty: the order of the parts and what is put into the API server."""
 
 from __future__ import annotations
 
 import http.client
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from tests.lab import control
 from tests.lab.api import APPLY, Api, ApiError
 from tests.lab.build import Programs
 from tests.lab.doctor import Doctor
@@ -95,6 +95,7 @@ class Cluster:
         self._loops = [kubelet, Provisioner(self.api), self.doctor]
         for loop in self._loops:
             loop.start()
+        threading.Thread(target=self.serve_forwards, name="port forwards", daemon=True).start()
 
     def _prepare(self) -> None:
         for path in sorted((self._programs.control / "crds" / "kwok").glob("*cluster*.yaml")):
@@ -104,23 +105,25 @@ class Cluster:
         for number in range(1, self._settings.nodes + 1):
             self.api.call("POST", "/api/v1/nodes", node(f"lab-{number}"))
         self.publish_knobs()
+
+    def serve_forwards(self) -> None:
+        """Every port of every pod leads to the lab's HTTP server. The kind is served some seconds after its CRD; no one waits."""
         forward = {
             "apiVersion": "kwok.x-k8s.io/v1alpha1",
             "kind": "ClusterPortForward",
             "metadata": {"name": "lab"},
             "spec": {"forwards": [{"target": {"address": "127.0.0.1", "port": self._ports["http"]}}]},
         }
-        self._until(
-            "kwok's resources are served",
-            lambda: self._try_post("/apis/kwok.x-k8s.io/v1alpha1/clusterportforwards", forward),
-            "kube-apiserver",
-        )
+        while not self._try_post("/apis/kwok.x-k8s.io/v1alpha1/clusterportforwards", forward) and self._loops:
+            time.sleep(0.2)
 
     def _try_post(self, path: str, body: dict[str, Any]) -> bool:
         try:
             self.api.call("POST", path, body)
         except ApiError as problem:
             return problem.status == 409
+        except (OSError, http.client.HTTPException):
+            return False
         return True
 
     def _is_serving(self) -> bool:

@@ -106,9 +106,19 @@ def commands(directory: Path, programs: Programs, ports: dict[str, int]) -> dict
     client, peer = (f"http://127.0.0.1:{ports[name]}" for name in ("etcd", "etcd-peer"))
     keys = [f"--tls-cert-file={pki}/server.crt", f"--tls-private-key-file={pki}/server.key"]
     return {
-        "etcd": [kubelab, "etcd", "--name=lab", f"--data-dir={directory}/etcd", "--unsafe-no-fsync", "--log-level=warn"]
-        + [f"--listen-client-urls={client}", f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}"]
-        + [f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=lab={peer}"],
+        "etcd": [
+            kubelab,
+            "etcd",
+            "--name=lab",
+            f"--data-dir={directory}/etcd",
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=lab={peer}",
+        ],
         "kube-apiserver": [
             kubelab,
             "kube-apiserver",
@@ -116,43 +126,60 @@ def commands(directory: Path, programs: Programs, ports: dict[str, int]) -> dict
             "--bind-address=127.0.0.1",
             f"--secure-port={ports['api']}",
             *keys,
-        ]
-        + [
             f"--cert-dir={directory}/pki",
             "--endpoint-reconciler-type=none",
             f"--token-auth-file={directory}/tokens.csv",
             "--authorization-mode=RBAC",
-        ]
-        + ["--service-account-issuer=https://kubernetes.default.svc", "--api-audiences=https://kubernetes.default.svc"]
-        + [f"--service-account-key-file={pki}/service-accounts.key", f"--service-account-signing-key-file={pki}/service-accounts.key"]
-        + [
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--api-audiences=https://kubernetes.default.svc",
+            f"--service-account-key-file={pki}/service-accounts.key",
+            f"--service-account-signing-key-file={pki}/service-accounts.key",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--allow-privileged",
             "--kubelet-preferred-address-types=InternalIP",
             "--profiling=false",
-        ]
-        + [f"--admission-control-config-file={directory}/admission.yaml", f"--audit-policy-file={directory}/audit-policy.yaml"]
-        + [f"--audit-log-path={directory}/audit.log", "--audit-log-maxsize=100000", "--shutdown-delay-duration=0s"],
-        "kube-controller-manager": [kubelab, "kube-controller-manager", f"--kubeconfig={kubeconfig_path(directory, 'controllers')}"]
-        + [f"--service-account-private-key-file={pki}/service-accounts.key", f"--root-ca-file={pki}/ca.crt", "--leader-elect=false"]
-        + ["--secure-port=0", "--controllers=*,-persistentvolume-attach-detach-controller", "--pvclaimbinder-sync-period=2s"]
-        + ["--concurrent-deployment-syncs=10", "--concurrent-replicaset-syncs=10", "--kube-api-qps=200", "--kube-api-burst=300"],
+            f"--admission-control-config-file={directory}/admission.yaml",
+            f"--audit-policy-file={directory}/audit-policy.yaml",
+            f"--audit-log-path={directory}/audit.log",
+            "--audit-log-maxsize=100000",
+            "--shutdown-delay-duration=0s",
+        ],
+        "kube-controller-manager": [
+            kubelab,
+            "kube-controller-manager",
+            f"--kubeconfig={kubeconfig_path(directory, 'controllers')}",
+            f"--service-account-private-key-file={pki}/service-accounts.key",
+            f"--root-ca-file={pki}/ca.crt",
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--controllers=*,-persistentvolume-attach-detach-controller",
+            "--pvclaimbinder-sync-period=2s",
+            "--concurrent-deployment-syncs=10",
+            "--concurrent-replicaset-syncs=10",
+            "--kube-api-qps=200",
+            "--kube-api-burst=300",
+        ],
         "kube-scheduler": [
             kubelab,
             "kube-scheduler",
             f"--kubeconfig={kubeconfig_path(directory, 'scheduler')}",
             "--leader-elect=false",
             "--secure-port=0",
-        ]
-        + ["--kube-api-qps=200", "--kube-api-burst=300"],
+            "--kube-api-qps=200",
+            "--kube-api-burst=300",
+        ],
         "kwok": [
             str(programs.bin("kwok")),
             f"--kubeconfig={kubeconfig_path(directory, 'kwok')}",
             "--manage-all-nodes",
             f"--config={directory}/kwok.yaml",
-        ]
-        + ["--node-ip=127.0.0.1", f"--node-port={ports['kubelet']}", f"--server-address=127.0.0.1:{ports['kubelet']}", *keys]
-        + ["--node-lease-duration-seconds=40", "--enable-crds=ClusterLogs,ClusterPortForward"],
+            "--node-ip=127.0.0.1",
+            f"--node-port={ports['kubelet']}",
+            f"--server-address=127.0.0.1:{ports['kubelet']}",
+            *keys,
+            "--node-lease-duration-seconds=40",
+            "--enable-crds=ClusterLogs,ClusterPortForward",
+        ],
         "registry": [str(programs.bin("registry")), "serve", str(directory / "registry.yaml")],
     }
 

@@ -1,4 +1,4 @@
-"""The two charts that Terraform installs: flux-operator with its genuine CRDs, flux-instance that renders one FluxInstance from its values."""
+"""The two charts that Terraform installs: flux-operator with its genuine CRDs, flux-instance that renders one FluxInstance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ metadata:
 {{- if kindIs "map" $value }}
 {{- $kept := dict }}
 {{- range $key, $inner := $value }}
-{{- if not (or (kindIs "invalid" $inner) (and (kindIs "string" $inner) (eq $inner "")) (eq $key "artifact")) }}{{ $_ := set $kept $key $inner }}{{ end }}
+{{- $empty := or (kindIs "invalid" $inner) (and (kindIs "string" $inner) (eq $inner "")) }}
+{{- if not (or $empty (eq $key "artifact")) }}{{ $_ := set $kept $key $inner }}{{ end }}
 {{- end }}
 {{- if $kept }}{{ $_ := set $spec $field $kept }}{{ end }}
 {{- else if $value }}{{ $_ := set $spec $field $value }}

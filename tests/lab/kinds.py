@@ -6,14 +6,21 @@ from collections.abc import Iterable
 from typing import Any
 
 Object = dict[str, Any]
-WORDS = (
-    "access account acme address advertisement alert alertmanager auth autoscaler backend backup bgp bucket bundle catalog certificate challenge "
-    "cidr cilium class cluster clusterwide config configuration connection content csi data database datapath destination dns egress end endpoint endpoints envoy "
-    "export external failover gateway generator grant group grpc hub http identity image ingress issuer job join k8s key l2 limit listener loadbalancer "
-    "local location manager map member metric middleware mirror monitor network node object option order password peer plugin pod podip policy pool pooler probe "
-    "prometheus proxy publication push quorum record redirect reference relay replication request role route rule safe sample scheduled scrape secret "
-    "server service set slice snapshot source state status store stores subscription tcp thanos tls token traefik transport udp upgrade user uuid vault volume webhook ip"
-).split()
+# fmt: off
+WORDS = [
+    "access", "account", "acme", "address", "advertisement", "alert", "alertmanager", "auth", "autoscaler", "backend", "backup",
+    "bgp", "bucket", "bundle", "catalog", "certificate", "challenge", "cidr", "cilium", "class", "cluster", "clusterwide", "config",
+    "configuration", "connection", "content", "csi", "data", "database", "datapath", "destination", "dns", "egress", "end",
+    "endpoint", "endpoints", "envoy", "export", "external", "failover", "gateway", "generator", "grant", "group", "grpc", "hub",
+    "http", "identity", "image", "ingress", "issuer", "job", "join", "k8s", "key", "l2", "limit", "listener", "loadbalancer", "local",
+    "location", "manager", "map", "member", "metric", "middleware", "mirror", "monitor", "network", "node", "object", "option",
+    "order", "password", "peer", "plugin", "pod", "podip", "policy", "pool", "pooler", "probe", "prometheus", "proxy", "publication",
+    "push", "quorum", "record", "redirect", "reference", "relay", "replication", "request", "role", "route", "rule", "safe", "sample",
+    "scheduled", "scrape", "secret", "server", "service", "set", "slice", "snapshot", "source", "state", "status", "store", "stores",
+    "subscription", "tcp", "thanos", "tls", "token", "traefik", "transport", "udp", "upgrade", "user", "uuid", "vault", "volume",
+    "webhook", "ip",
+]
+# fmt: on
 KINDS = {
     "ciliumloadbalancerippools": "CiliumLoadBalancerIPPool",
     "ciliuml2announcementpolicies": "CiliumL2AnnouncementPolicy",
@@ -76,12 +83,12 @@ def is_cluster_wide(name: str) -> bool:
     return name.startswith(CLUSTER_WIDE)
 
 
-def crd(name: str, used: Iterable[tuple[str, str, bool]], *, keep: bool = False) -> Object:
-    """`used`: (apiVersion, kind, has a namespace) of the custom resources that the catalog holds; they win over guessed versions, kinds and scopes."""
+def crd(name: str, used: Iterable[tuple[str, str]], *, keep: bool = False) -> Object:
+    """`used`: (apiVersion, kind) of the custom resources that the catalog holds; they win over guessed versions and kinds."""
     plural, _, group = name.partition(".")
     versions = list(VERSIONS.get(group, ("v1",)))
     kind, wide = kind_of(plural), is_cluster_wide(name)
-    for api_version, used_kind, _ in used:
+    for api_version, used_kind in used:
         used_group, _, version = api_version.partition("/")
         if used_group == group and used_kind.lower() == singular(plural):
             kind = used_kind

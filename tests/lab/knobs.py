@@ -1,4 +1,4 @@
-"""What a test may turn: per chart how long its pods take and how they fail. Kept in a file and, for the charts' templates, in a ConfigMap."""
+"""What a test may turn: per chart how long its pods take and how they fail. In a file and, for templates, in a ConfigMap."""
 
 from __future__ import annotations
 

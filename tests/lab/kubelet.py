@@ -1,11 +1,10 @@
-"""The pods' life: a loop that writes their statuses, as far as the knobs let them come. Nodes, leases, deletion and log serving are kwok's."""
+"""The pods' life: a loop that writes their statuses as far as the knobs let them. Nodes, deletion and log serving are kwok's."""
 
 from __future__ import annotations
 
 import http.client
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,7 @@ class Kubelet:
             self._logs.line(pod, f"lab: {pod['metadata']['name']} is ready")
 
     def _job(self, pod: Object, life: Life, labels: dict[str, str], age: float) -> None:
-        if age < 0.3:
+        if age < 0.3 or (labels.get("lab/waits-for") == "flux-instance" and not self._flux_is_ready(pod, life)):
             self._put(pod, life, "running", podstatus.running(pod, ready=True))
         elif labels.get("lab/outcome") == "fail":
             self._logs.line(pod, "lab: this hook fails because a knob says so")
@@ -125,6 +124,15 @@ class Kubelet:
                 "done",
                 podstatus.status(pod, podstatus.terminated(0, "Completed"), ready=False, phase="Succeeded", reason="PodCompleted"),
             )
+
+    def _flux_is_ready(self, pod: Object, life: Life) -> bool:
+        """What the hook of the flux-instance chart waits for; asked twice a second."""
+        if time.monotonic() < life.missing_checked:
+            return False
+        life.missing_checked = time.monotonic() + 0.5
+        found = self._api.get(f"/apis/fluxcd.controlplane.io/v1/namespaces/{pod['metadata']['namespace']}/fluxinstances/flux") or {}
+        conditions = (found.get("status") or {}).get("conditions", [])
+        return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
     def _image(self, pod: Object, life: Life, age: float) -> None:
         image = pod["spec"]["containers"][0]["image"]
@@ -170,7 +178,7 @@ class Kubelet:
 
     def _is_missing(self, pod: Object, life: Life) -> bool:
         """A Secret or ConfigMap that a container's environment names and that is not there; asked for once a second until it is."""
-        if life.written is not None and not life.missing or time.monotonic() < life.missing_checked:
+        if (life.written is not None and not life.missing) or time.monotonic() < life.missing_checked:
             return bool(life.missing)
         life.missing_checked = time.monotonic() + 1
         life.missing = self._first_missing(pod)
@@ -217,7 +225,3 @@ class Kubelet:
 
     def _send(self, event: Object) -> None:
         self._api.call("POST", f"/api/v1/namespaces/{event['metadata']['namespace']}/events", event)
-
-
-def seconds_since(timestamp: str) -> float:
-    return (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()

@@ -24,14 +24,14 @@ RegistryMode = Literal["ok", "401", "slow", "down"]
 
 
 class LabPart:
-    """One program of the lab: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, registry, or a Flux controller that runs."""
+    """etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, registry, or a Flux controller that runs."""
 
     def __init__(self, lab: Lab, name: str) -> None:
         self._lab = lab
         self.name = name
 
     def kill(self) -> None:
-        """SIGKILL, wanted: the lab does not count it as died, and it stays down until `start` (a Flux controller is restarted by its pod)."""
+        """SIGKILL, wanted: not counted as died, down until `start` (a Flux controller is restarted by its pod)."""
         self._lab._operate("part", name=self.name, action="kill")
 
     def crash(self) -> None:

@@ -1,4 +1,4 @@
-"""A part: one program that the supervisor owns. Started from the main thread only, because the kernel ties the death signal to the starting thread."""
+"""A program that the supervisor owns. Started from the main thread only: the kernel ties the death signal to the starting thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The programs that really run in this cluster: Flux. A pod with one of their images is a local process, started with the pod's own flags."""
+"""The programs that really run here: Flux. A pod with one of their images is a local process with the pod's own flags."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Programs:
                     del self._running[name]
 
     def ensure(self, name: str, pod: Object, log: Callable[[str], None]) -> tuple[str, int, int | None]:
-        """State of the pod's process: (starting | ready | crashed, restarts, last exit code). A dead one starts again after a pause, as a kubelet does."""
+        """(starting | ready | crashed, restarts, last exit code) of the pod's process; a dead one starts again after a pause."""
         with self._lock:
             entry = self._running.get(name)
             if entry is None:

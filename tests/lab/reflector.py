@@ -13,7 +13,7 @@ Object = dict[str, Any]
 
 
 class Reflector:
-    """`objects` by uid; `changed` is called (in the reflector's thread) after each change with the object, and with None after a new listing."""
+    """Objects by uid; `changed` is called in the reflector's thread, with the object after a change, with None after a new listing."""
 
     def __init__(self, api: Api, path: str, changed: Callable[[Object | None], None] | None = None) -> None:
         self._api = api

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from tests.lab import charts, control
 from tests.lab.api import Api
