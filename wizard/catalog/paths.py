@@ -29,7 +29,7 @@ def steps(path: str) -> Steps:
             break
         end = match.end()
         found.append(int(match[2]) if match[2] else re.sub(r"\\(.)", r"\1", match[1]))
-    if end != len(path) or not found or isinstance(found[0], int):
+    if end != len(path) or not found or isinstance(found[0], int) or path.startswith("."):
         raise ValueError(f"`{path}` is not a path into values (`a.b[0].c`, a dot within a key as `\\.`)")
     return tuple(found)
 
