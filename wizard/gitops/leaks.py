@@ -1,166 +1,150 @@
-"""The scan for secrets: in what would be committed, and in whatever else a test hands it.
+"""Secrets where none may be: in files to commit, in directories, in all objects of a Git repository.
 
-A value is looked for in the forms it takes on the way: as it is, in JSON, URL and hex form, base64 (at its three alignments, and
-encoded twice), UTF-16, and inside gzip and zip. Reports name the secret and the place, never the value.
+A hit names the secret and the place, never the value. This is one of the few modules that may reveal a value.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
-import json
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
+from wizard import process
 from wizard.errors import Problem, TierupError
-from wizard.gitops.program import Git
+from wizard.gitops.encodings import SHORT, needles, scalars, squeezed
+from wizard.gitops.unpacking import inside
 from wizard.secrets import Secret
-
-SHORT = 8
-"""Values of fewer characters occur by chance: they count only as a whole scalar."""
-
-LARGEST = 64 * 1024 * 1024
-DEPTH = 3
-
-_TOKENS = re.compile(
-    rb"ghp_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}"
-    rb"|-----BEGIN [A-Z ]*PRIVATE KEY|AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{20,}"
-)
-_SECRET_KIND = re.compile(rb"^kind:\s*[\"']?Secret[\"']?\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The secret `name` stands in `where`, in the form `form`."""
+    """A secret, by name, or the shape of one, and where it was found."""
 
     name: str
     where: str
-    form: str
+
+
+SHAPES: Mapping[str, re.Pattern[bytes]] = {
+    "a GitHub token": re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{22,}"),
+    "a GitLab token": re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}"),
+    "an AWS access key": re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a private key": re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY"),
+    "an age identity": re.compile(rb"AGE-SECRET-KEY-1[A-Z0-9]{20,}", re.IGNORECASE),
+}
+# At the margin alone: `kind: Secret` further in is a reference to one.
+_SECRET_OBJECT = re.compile(rb"^(?:- )?[\"']?kind[\"']?: *[\"']?Secret[\"']? *(?:#.*)?,?\r?$|^\{.*\"kind\": *\"Secret\"", re.MULTILINE)
+_WORD = re.compile(rb"[^\s\"',:=\[\]{}<>&]+")
+_SCALAR = re.compile(rb"(?:^|[:=,\[{-])[ \t]*[\"']?([^\r\n\"',\]}]+?)[\"']?[ \t]*(?=$|[\r\n,\]}])", re.MULTILINE)
+_BATCH = 16 * 1024 * 1024
+
+
+class Scanner:
+    """Looks for the values of `secrets` in bytes; made once, used for many."""
+
+    def __init__(self, secrets: Mapping[str, Secret]) -> None:
+        self._long: list[tuple[str, frozenset[bytes]]] = []
+        self._short: dict[bytes, list[str]] = {}
+        for name in sorted(secrets):
+            value = secrets[name].reveal()
+            if len(squeezed(value.encode())) >= SHORT:
+                self._long.append((name, needles(value)))
+            else:
+                for scalar in scalars(value) if value.strip() else ():
+                    self._short.setdefault(scalar, []).append(name)
+
+    def names(self, data: bytes) -> set[str]:
+        """Names of the secrets that are in `data` or in what is packed in it."""
+        found: set[str] = set()
+        for layer in (data, *inside(data)):
+            tight = squeezed(layer)
+            found |= {name for name, forms in self._long if name not in found and any(form in tight for form in forms)}
+            if self._short:
+                words = set(_WORD.findall(layer)) | set(_SCALAR.findall(layer)) | {layer.strip()}
+                found |= {name for scalar, names in self._short.items() if scalar in words for name in names}
+        return found
 
 
 def scan(blobs: Mapping[str, bytes], secrets: Mapping[str, Secret]) -> tuple[Hit, ...]:
-    """Where which secret stands in `blobs` (name -> bytes), packed contents included."""
-    needles = {name: variants(secret.reveal()) for name, secret in secrets.items() if len(secret)}
-    found: dict[Hit, None] = {}
+    """Where `secrets` are in `blobs` (place -> bytes), in any encoding, in the place's name too; sorted."""
+    return _hits(blobs.items(), Scanner(secrets))
+
+
+def shapes(blobs: Mapping[str, bytes]) -> tuple[Hit, ...]:
+    """What looks like a token, a private key or a Kubernetes Secret object, whoever's it is."""
+    found = []
     for where, data in blobs.items():
-        for inner in _unpacked(data[:LARGEST], DEPTH):
-            for name, forms in needles.items():
-                for form, needle in forms:
-                    if _stands(needle, inner, len(secrets[name])):
-                        found[Hit(name, where, form)] = None
-    return tuple(found)
+        layers = (data, *inside(data))
+        found += [Hit(what, where) for what, shape in SHAPES.items() if any(shape.search(layer) for layer in layers)]
+        if _SECRET_OBJECT.search(data):
+            found.append(Hit("a Secret object", where))
+    return tuple(sorted(found, key=lambda h: (h.where, h.name)))
 
 
-def variants(value: str) -> list[tuple[str, bytes]]:
-    """The forms a value takes, each with its bytes."""
-    raw = value.encode("utf-8", "surrogatepass")
-    forms = [
-        ("as it is", raw),
-        ("JSON", json.dumps(value)[1:-1].encode()),
-        ("JSON", json.dumps(value, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")),
-        ("URL", quote(value, safe="", errors="replace").encode()),
-        ("URL", quote_plus(value, errors="replace").encode()),
-        ("hex", raw.hex().encode()),
-        ("hex", raw.hex().upper().encode()),
-        ("UTF-16", value.encode("utf-16-le", "surrogatepass")),
-        ("UTF-16", value.encode("utf-16-be", "surrogatepass")),
-    ]
-    if len(raw) >= SHORT:
-        forms += [("base64", piece) for piece in _aligned(raw)]
-        forms += [("base64 twice", piece) for once in _aligned(raw) for piece in _aligned(once)]
-    seen: dict[bytes, str] = {}
-    for form, needle in forms:
-        if needle:
-            seen.setdefault(needle, form)
-    return [(form, needle) for needle, form in seen.items()]
+def refuse_leaks(blobs: Mapping[str, bytes], secrets: Mapping[str, Secret]) -> None:
+    """TierupError naming every secret and its place, when any of `blobs` holds one."""
+    hits = (*scan(blobs, secrets), *shapes(blobs))
+    if hits:
+        raise TierupError(
+            Problem(f"{hit.where} would hold {hit.name if hit.name.startswith(('a ', 'an ')) else f'the value of secret {hit.name}'}",
+                    remedy="nothing was committed. Take it out of the plan and give it as a secret")
+            for hit in hits
+        )  # fmt: skip
 
 
-def refuse_leaks(tree: Mapping[str, bytes], secrets: Mapping[str, Secret]) -> None:
-    """Raises TierupError, naming places and secrets, when files for Git hold a value, a token's shape or an object of kind Secret."""
-    problems = [
-        Problem(f"{hit.where} would hold the secret {hit.name} ({hit.form})", remedy="take the value out of the plan: declare it below `secrets:`")
-        for hit in scan(tree, secrets)
-    ]
-    for where, data in tree.items():
-        if _TOKENS.search(data):
-            problems.append(Problem(f"{where} would hold something that looks like a token or a private key"))
-        if where.endswith((".yaml", ".yml")) and _SECRET_KIND.search(data):
-            problems.append(Problem(f"{where} would hold an object of kind Secret", remedy="Secrets are Terraform's, never Git's"))
-    if problems:
-        raise TierupError(problems)
+def scan_directory(path: Path, secrets: Mapping[str, Secret]) -> tuple[Hit, ...]:
+    """Where `secrets` are in the files below `path`, in their names and in the targets of links; links are not followed."""
+    return _hits(_files(path), Scanner(secrets))
 
 
-def scan_directory(folder: Path, secrets: Mapping[str, Secret]) -> tuple[Hit, ...]:
-    """Every regular file below a folder."""
-    hits: list[Hit] = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            hits += scan({str(path): path.read_bytes()}, secrets)
-    return tuple(hits)
+def scan_repository(git_dir: Path, secrets: Mapping[str, Secret]) -> tuple[Hit, ...]:
+    """Where `secrets` are in any object of a Git repository, unreachable ones too, and in its other files (config, logs, refs)."""
+    scanner = Scanner(secrets)
+    return tuple(sorted({*_hits(_objects(git_dir), scanner), *_hits(_files(git_dir), scanner)}, key=lambda h: (h.where, h.name)))
 
 
-def scan_repository(git: Git, secrets: Mapping[str, Secret]) -> tuple[Hit, ...]:
-    """Every object of a repository after decompression, reachable or not."""
-    listed = git.run("cat-file", "--batch-all-objects", "--batch-check=%(objectname)").out
-    stream = io.BytesIO(git.run("cat-file", "--batch", "--buffer", stdin=listed).out)
-    hits: list[Hit] = []
-    while header := stream.readline().split():
-        data = stream.read(int(header[2]))
-        stream.read(1)
-        hits += scan({f"git object {header[0].decode()}": data}, secrets)
-    return tuple(hits)
+def _hits(blobs: Iterable[tuple[str, bytes]], scanner: Scanner) -> tuple[Hit, ...]:
+    found = [Hit(name, where) for where, data in blobs for name in scanner.names(data) | scanner.names(where.encode("utf-8", "replace"))]
+    return tuple(sorted(found, key=lambda h: (h.where, h.name)))
 
 
-def _aligned(raw: bytes) -> Iterator[bytes]:
-    """The part of base64 text that is the same whatever stands around, for the three places a value may begin at in a group."""
-    for before in range(3):
-        text = base64.b64encode(b"\0" * before + raw)
-        start = (before * 8 + 5) // 6
-        end = (before + len(raw)) * 8 // 6
-        yield text[start:end]
-        safe = text[start:end].translate(bytes.maketrans(b"+/", b"-_"))
-        if safe != text[start:end]:
-            yield safe
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    for one in sorted(path.rglob("*")):
+        if one.is_symlink():
+            yield str(one), bytes(one.readlink())
+        elif one.is_file():
+            yield str(one), one.read_bytes()
 
 
-def _stands(needle: bytes, data: bytes, length: int) -> bool:
-    if needle not in data:
-        return False
-    if length >= SHORT:
-        return True
-    return re.search(rb"(?<![\w.-])" + re.escape(needle) + rb"(?![\w.-])", data) is not None and _as_value(needle, data)
+def _objects(git_dir: Path) -> Iterator[tuple[str, bytes]]:
+    git = ["git", f"--git-dir={git_dir}", "cat-file"]
+    env = process.environment({"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"})
+    purpose = "look for secrets in the repository"
+    listed = process.run([*git, "--batch-all-objects", "--unordered", "--batch-check"], env=env, timeout=300, check=True, purpose=purpose)
+    batch: list[bytes] = []
+    size = 0
+    lines = listed.out.splitlines()
+    for number, line in enumerate(lines, 1):
+        name, _, length = line.split()
+        batch.append(name)
+        size += int(length)
+        if size >= _BATCH or number == len(lines):
+            out = process.run(
+                [*git, "--batch", "--buffer"],
+                env=env,
+                stdin=b"\n".join(batch) + b"\n",
+                timeout=300,
+                check=True,
+                limit=size + 256 * len(batch) + 1024,
+            ).out
+            yield from _parsed(out)
+            batch, size = [], 0
 
 
-def _as_value(needle: bytes, data: bytes) -> bool:
-    """A short value counts where it is all of a scalar: behind `: ` or in quotes."""
-    return re.search(rb"(?::\s+|[\"'=])" + re.escape(needle) + rb"[\"']?\s*(?:$|[,}\n])", data, re.MULTILINE) is not None
-
-
-def _unpacked(data: bytes, depth: int) -> Iterator[bytes]:
-    yield data
-    if depth == 0:
-        return
-    for start in (m.start() for m in re.finditer(rb"\x1f\x8b\x08", data)):
-        try:
-            inner = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data[start:], LARGEST)
-        except zlib.error:
-            continue
-        yield from _unpacked(inner, depth - 1)
-    if data[:4] == b"PK\x03\x04":
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                for name in archive.namelist():
-                    yield from _unpacked(archive.read(name), depth - 1)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
-            return
-    for packed in re.findall(rb"H4sIA[A-Za-z0-9+/]{20,}={0,2}", data):
-        try:
-            yield from _unpacked(gzip.decompress(base64.b64decode(packed + b"=" * (-len(packed) % 4))), depth - 1)
-        except (OSError, ValueError, EOFError, zlib.error):
-            continue
+def _parsed(out: bytes) -> Iterator[tuple[str, bytes]]:
+    at = 0
+    while at < len(out):
+        end = out.index(b"\n", at)
+        name, kind, length = out[at:end].decode().split()
+        yield f"{kind} {name}", out[end + 1 : end + 1 + int(length)]
+        at = end + 2 + int(length)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from wizard.catalog import settings_in
 from wizard.documents import dump
 from wizard.errors import InputError, Problem, TierupError
 from wizard.gitops.gates import Gates, gates, timeout
@@ -14,7 +15,7 @@ from wizard.gitops.layout import NAMESPACES, TERRAFORM_TIER, Node, cluster_folde
 from wizard.gitops.namespaces import levels, namespace
 from wizard.gitops.pages import readme, renovate
 from wizard.gitops.sources import source
-from wizard.gitops.substitution import settings_in, unsafe_settings
+from wizard.gitops.substitution import unsafe_settings
 from wizard.gitops.values import Contents, contents
 from wizard.gitops.versions import chosen
 

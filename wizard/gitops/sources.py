@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wizard.catalog import OciSource, RepoSource
 from wizard.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ def source(chart: Chart, name: str, version: str, registry: Registry) -> Source:
 
     Mirror rule: `HOST/PATH` of a registry and `HOST/PATH/CHART` of a Helm repository lie below the mirror under the same name.
     """
-    oci, repo = getattr(chart.source, "oci", None), getattr(chart.source, "repo", None)
     metadata = {"name": name, "namespace": chart.namespace}
-    if oci:
+    if isinstance(chart.source, OciSource):
+        oci = chart.source.oci
         address = f"{registry.mirror}/{oci}" if registry.mirror else oci
         return Source("OCIRepository", (_oci(metadata, address, version, registry),), _hint("docker", oci, registry))
-    if not repo:
+    if not isinstance(chart.source, RepoSource):
         raise InputError(f"chart {chart.id} has no Helm chart: only Terraform's tier may hold plain manifests")
-    packed = chart.source.chart
+    repo, packed = chart.source.repo, chart.source.chart
     if registry.mirror:
         address = f"{registry.mirror}/{repo.split('://', 1)[-1].strip('/')}/{packed}"
         return Source(

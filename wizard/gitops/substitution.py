@@ -42,17 +42,6 @@ def escaped(value: Any) -> Any:
     return value
 
 
-def settings_in(value: Any) -> set[str]:
-    """Names of the settings that `value` cannot do without: `${name}`, not `${name:=default}`."""
-    if isinstance(value, str):
-        return {name for _, name in _VARIABLE.findall(value)} if "${" in value else set()
-    if isinstance(value, Mapping):
-        return set().union(*(settings_in(key) | settings_in(item) for key, item in value.items()))
-    if isinstance(value, (list, tuple)):
-        return set().union(*(settings_in(item) for item in value))
-    return set()
-
-
 def unsafe_settings(settings: Mapping[str, str]) -> dict[str, str]:
     """The settings whose text YAML would read as something else than that text.
 

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wizard.catalog.paths import target
 from wizard.errors import InputError
-from wizard.gitops.paths import put, resource_path
+from wizard.gitops.paths import put
 from wizard.gitops.substitution import escaped, written_out
 
 if TYPE_CHECKING:
@@ -32,67 +33,53 @@ def contents(chart: Chart, choice: ChartChoice | None, unsafe: Mapping[str, str]
     secret value is known here: a chart is given the name of its Secret, or told by `valuesFrom` where to read it.
     """
     given = dict(choice.options) if choice else {}
-    on = {name for name, option in chart.options.items() if given.get(name, option.default) is True}
     values: dict[str, Any] = written_out(chart.values, unsafe)
-    parts = {part: _resources(getattr(chart.resources, part), on, unsafe) for part in ("claims", "config")}
+    parts = {
+        "claims": _resources(chart, chart.resources.claims, given, unsafe),
+        "config": _resources(chart, chart.resources.config, given, unsafe),
+    }
     for name in sorted(chart.options):
         option = chart.options[name]
         value = escaped(given[name]) if name in given else written_out(option.default, unsafe)
         if value is not None and value != "":
-            for path in _listed(option.sets):
-                _set(chart, values, parts, path, value)
-    values_from = _secrets(chart, values, parts, {n for n in chart.secrets if _in_force(chart, n, on)} if secrets is None else secrets)
+            for path in option.sets:
+                _set(values, parts, path, value)
+    values_from = []
+    for name in sorted(chart.needs(given) if secrets is None else secrets):
+        need = chart.secrets[name]
+        for path in need.existingSecret:
+            _set(values, parts, path, need.secret)
+        values_from += [_value_from(chart, name, path) for path in need.valuesFrom]
     if choice and choice.values:
         values = _merged(values, escaped(choice.values))
-    return Contents(_sorted(values), values_from, [_resource(r) for r in parts["claims"]], [_resource(r) for r in parts["config"]])
+    return Contents(_sorted(values), values_from, *([_resource(r) for r in parts[part]] for part in ("claims", "config")))
 
 
-def _in_force(chart: Chart, name: str, on: Collection[str]) -> bool:
-    when = chart.secrets[name].when
-    return when is None or when in on
-
-
-def _resources(resources: Iterable[Mapping[str, Any]], on: Collection[str], unsafe: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Copies of the resources that apply; `when` beside `kind` names the switch that one depends on."""
-    kept = []
-    for resource in resources:
-        when = resource.get("when")
-        if when is None or when in on:
-            kept.append(written_out({key: item for key, item in resource.items() if key != "when"}, unsafe))
-    return kept
-
-
-def _secrets(
-    chart: Chart, values: dict[str, Any], parts: Mapping[str, list[dict[str, Any]]], names: Collection[str]
+def _resources(
+    chart: Chart, resources: Iterable[Mapping[str, Any]], given: Mapping[str, Any], unsafe: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    found = []
-    for name in sorted(names):
-        need = chart.secrets[name]
-        for path in _listed(need.existingSecret):
-            _set(chart, values, parts, path, need.secret)
-        for path in _listed(need.valuesFrom):
-            if need.namespace and need.namespace != chart.namespace:
-                raise InputError(f"secret {name} of chart {chart.id} lies in namespace {need.namespace}: valuesFrom reads its own alone")
-            # `literal`: without it Helm reads commas, braces and leading types in the stored text as syntax.
-            found.append({"kind": "Secret", "name": need.secret, "valuesKey": need.key, "targetPath": path, "literal": True})
-    return found
+    """Copies of the resources that apply; `when` beside `kind` names the option that one depends on."""
+    applying = (r for r in resources if chart.holds(r.get("when"), given))
+    return [written_out({key: item for key, item in r.items() if key != "when"}, unsafe) for r in applying]
 
 
-def _set(chart: Chart, values: dict[str, Any], parts: Mapping[str, list[dict[str, Any]]], path: str, value: Any) -> None:
-    place = resource_path(path)
-    if place is None:
-        put(values, path, value)
+def _value_from(chart: Chart, name: str, path: str) -> dict[str, Any]:
+    need = chart.secrets[name]
+    if need.namespace and need.namespace != chart.namespace:
+        raise InputError(f"secret {name} of chart {chart.id} lies in namespace {need.namespace}: valuesFrom reads its own alone")
+    # `literal`: without it Helm reads commas, braces and leading types in the stored text as syntax.
+    return {"kind": "Secret", "name": need.secret, "valuesKey": need.key, "targetPath": path, "literal": True}
+
+
+def _set(values: dict[str, Any], parts: Mapping[str, list[dict[str, Any]]], path: str, value: Any) -> None:
+    """A path into a resource that does not apply sets nothing; one into no resource at all is the catalog's lint's to find."""
+    place = target(path)
+    if not place.part:
+        put(values, place.steps, value)
         return
-    hits = [r for r in parts[place.part] if r.get("kind") == place.kind and r.get("metadata", {}).get("name") == place.name]
-    for resource in hits:
-        put(resource, place.path, value)
-    listed = getattr(chart.resources, place.part)
-    if not hits and not any(r.get("kind") == place.kind and r.get("metadata", {}).get("name") == place.name for r in listed):
-        raise InputError(f"chart {chart.id} sets {path!r}, and has no such resource")
-
-
-def _listed(value: str | Iterable[str] | None) -> tuple[str, ...]:
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+    for resource in parts[place.part]:
+        if resource.get("kind") == place.kind and resource.get("metadata", {}).get("name") == place.name:
+            put(resource, place.steps, value)
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
