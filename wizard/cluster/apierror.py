@@ -146,17 +146,17 @@ def from_exception(error: BaseException, *, server: str, doing: str) -> ApiError
         return ApiError(
             f"the name of {server} cannot be resolved", reason="dns", remedy="check `server:` in the kubeconfig and this machine's DNS"
         )
-    if any(isinstance(link, u.TimeoutError | TimeoutError) for link in chain):
-        return ApiError(
-            f"{server} does not answer in time: {doing}",
-            reason="timeout",
-            remedy="check that the API server runs and is reachable from here",
-        )
     if any(isinstance(link, ConnectionRefusedError) for link in chain) or "refused" in text:
         return ApiError(
             f"{server} refuses the connection",
             reason="refused",
             remedy="check that the API server runs and that address and port are right",
+        )
+    if any(isinstance(link, u.TimeoutError | TimeoutError) and not isinstance(link, u.NewConnectionError) for link in chain):
+        return ApiError(
+            f"{server} does not answer in time: {doing}",
+            reason="timeout",
+            remedy="check that the API server runs and is reachable from here",
         )
     if any(isinstance(link, u.NewConnectionError | OSError) for link in chain):
         return ApiError(f"{server} cannot be reached: {clean(text, limit=300)}", reason="refused", remedy="check network, VPN and firewall")

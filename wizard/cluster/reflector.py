@@ -65,6 +65,7 @@ class Reflector:
         clock: Clock = SYSTEM,
         rng: Callable[[], float] = random.random,
         pause: float = PAUSE,
+        silence: float = SILENCE,
     ) -> None:
         self.path = path
         self._api = api
@@ -74,6 +75,7 @@ class Reflector:
         self._clock = clock
         self._rng = rng
         self._pause = pause
+        self._silence = silence
         self._changed = threading.Condition()
         self._objects: dict[Key, Object] = {}
         self._version = 0
@@ -218,7 +220,7 @@ class Reflector:
             "resourceVersion": version,
         }
         stream = self._api.stream(
-            self.path, params=params, read=SILENCE, accept=self._accept.replace("PartialObjectMetadataList", "PartialObjectMetadata")
+            self.path, params=params, read=self._silence, accept=self._accept.replace("PartialObjectMetadataList", "PartialObjectMetadata")
         )
         with self._changed:
             self._stream = stream
