@@ -67,6 +67,11 @@ def test_levels_hold_what_may_start_together() -> None:
         assert number == 1 + max((seen[target] for target in HOMELAB.waits_for(node)), default=-1)
 
 
+def test_within_a_level_tiers_come_first_and_names_next() -> None:
+    ranks = [[(TIERS.index(CATALOG.charts[node.partition("/")[0]].tier), node) for node in level] for level in HOMELAB.levels]
+    assert all(level == sorted(level) for level in ranks)
+
+
 def test_a_default_class_of_another_driver_moves_the_edges() -> None:
     plan = plan_of(CATALOG, "openbao", "democratic-csi", "proxmox-csi-plugin", options={"proxmox-csi-plugin": {"defaultClass": "false"}})
     assert "nothing provides it" in refusal(plan, CATALOG, None)
@@ -142,6 +147,14 @@ def test_what_a_run_brought_along_is_brought_along_again() -> None:
     known = catalog(APP, DISK)
     facts = cluster(storage_classes=(StorageClass("fast", "example.net/disk", True),), helm_releases=frozenset({("disk", "disk")}))
     assert resolve(plan_of(known, "app"), known, facts).charts == ("disk", "app")
+
+
+def test_an_ingress_controller_of_an_earlier_run_does_not_count() -> None:
+    proxy = chart("proxy", provides=["ingress"], classes={"ingress": ["proxy"]})
+    known = catalog(proxy, chart("app", requires=needs("ingress")))
+    assert resolve(plan_of(known, "app"), known, cluster(ingress_classes=("nginx",))).charts == ("app",)
+    facts = cluster(ingress_classes=("proxy",), helm_releases=frozenset({("proxy", "proxy")}))
+    assert resolve(plan_of(known, "app"), known, facts).charts == ("proxy", "app")
 
 
 def test_an_own_network_does_not_count_as_the_clusters() -> None:

@@ -83,4 +83,4 @@ def _merged(edges: Iterator[Edge] | list[Edge]) -> tuple[Edge, ...]:
         listed = reasons.setdefault(pair, [])
         if edge.because not in listed:
             listed.append(edge.because)
-    return tuple(Edge(*pair, kinds[pair], "; ".join(sorted(reasons[pair]))) for pair in sorted(kinds))
+    return tuple(Edge(*pair, kinds[pair], "; ".join(reasons[pair])) for pair in sorted(kinds))
