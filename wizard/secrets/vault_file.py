@@ -88,9 +88,10 @@ class VaultFile:
         """
         files.private_directory(self.path.parent)
         with self._locked():
-            if not os.path.lexists(self.path) and not os.path.lexists(self.identity):
+            found = self._read()
+            if found is None and not os.path.lexists(self.identity):
                 new_identity(self.identity)
-            content = self._read() or Content(str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)), 0, "", secrets.token_bytes(32), {})
+            content = found or Content(str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)), 0, "", secrets.token_bytes(32), {})
             now = stamp(self._clock.now())
             entries = dict(content.entries)
             changed = False
