@@ -18,7 +18,7 @@ REAL = ("fluxcd.io", "fluxcd.controlplane.io", "kwok.x-k8s.io", "k8s.io")
 """Groups (by their end) whose controllers really run here; the last are Kubernetes' own."""
 NOT_OWN = ("gateway.networking.k8s.io", "snapshot.storage.k8s.io", "inference.networking.k8s.io")
 """Groups that end in k8s.io and are custom resources all the same."""
-EXTRA = {"Gateway": ("Accepted", "Programmed"), "GatewayClass": ("Accepted",), "ServiceMonitor": (), "HTTPRoute": ()}
+EXTRA = {"Gateway": ("Accepted", "Programmed"), "GatewayClass": ("Accepted",), "ServiceMonitor": (), "HTTPRoute": (), "Bundle": ("Synced",)}
 
 
 class Doctor:

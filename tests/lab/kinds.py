@@ -95,9 +95,9 @@ def crd(name: str, used: Iterable[tuple[str, str]], *, keep: bool = False) -> Ob
             if version not in versions:
                 versions.insert(0, version)
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    metadata: Object = {"name": name}
-    if keep:
-        metadata["annotations"] = {"helm.sh/resource-policy": "keep"}
+    # Kubernetes keeps the groups below k8s.io for itself: a type in one of them must name its approval.
+    approval = {"api-approved.kubernetes.io": "unapproved, a stand-in"} if group.endswith((".k8s.io", ".kubernetes.io")) else {}
+    metadata: Object = {"name": name, "annotations": {**approval, **({"helm.sh/resource-policy": "keep"} if keep else {})}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

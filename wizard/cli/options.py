@@ -82,6 +82,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             mirror=mirror,
             http=mirror_http,
             insecure=insecure,
+            kind="Plan",
         )
         check(plan, load_catalog(), loaded.document)
         return command(chosen=_chosen(plan, path, kubeconfig), **rest)
