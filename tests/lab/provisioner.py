@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import Any
 
 from tests.lab.api import Api, ApiError
@@ -33,8 +34,14 @@ class Provisioner:
         for claim in self._claims.all():
             storage_class = classes.get(claim["spec"].get("storageClassName") or "")
             if storage_class and claim["status"].get("phase") != "Bound" and not claim["spec"].get("volumeName"):
-                with contextlib.suppress(ApiError):  # 409: made by another thread a moment ago
-                    self._api.call("POST", "/api/v1/persistentvolumes", volume_for(claim, storage_class))
+                self._make(volume_for(claim, storage_class))
+
+    def _make(self, volume: Object) -> None:
+        try:
+            self._api.call("POST", "/api/v1/persistentvolumes", volume)
+        except ApiError as problem:
+            if problem.status != 409:  # made by another of the three threads a moment ago
+                print(f"provisioner: {problem}", file=sys.stderr, flush=True)
 
     def _release(self, volume: Object | None) -> None:
         if volume is None or volume["metadata"].get("annotations", {}).get("pv.kubernetes.io/provisioned-by") is None:
@@ -57,7 +64,7 @@ def volume_for(claim: Object, storage_class: Object) -> Object:
             "volumeMode": claim["spec"].get("volumeMode", "Filesystem"),
             "persistentVolumeReclaimPolicy": storage_class.get("reclaimPolicy", "Delete"),
             "storageClassName": storage_class["metadata"]["name"],
-            "csi": {"driver": driver, "volumeHandle": meta["uid"]},
+            "csi": {"driver": driver.replace("/", "."), "volumeHandle": meta["uid"]},
             "claimRef": {
                 "apiVersion": "v1",
                 "kind": "PersistentVolumeClaim",
