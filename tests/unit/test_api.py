@@ -101,9 +101,13 @@ def test_an_unknown_host_is_called_dns() -> None:
     assert caught.value.reason == "dns"
 
 
+def _nothing(server: FakeApi) -> None:
+    server.hold.wait(20)
+
+
 def test_a_silent_server_is_called_a_timeout() -> None:
     with fake_api() as (server, api):
-        server.answers[PODS] = lambda r: None if server.hold.wait(20) else None
+        server.answers[PODS] = lambda r: _nothing(server)
         with pytest.raises(ApiError, match="does not answer in time") as caught:
             api.request("GET", PODS, timeout=0.05)
         assert caught.value.reason == "timeout"

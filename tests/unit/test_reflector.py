@@ -61,6 +61,12 @@ def _cut_after(request: Request, *lines: Any) -> None:
     request.reset()
 
 
+def _cut_line(request: Request) -> None:
+    request.open()
+    request.chunk(b'{"type": "ADD')
+    request.close()
+
+
 GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}}
 ONE = event("ADDED", pod("n", "11"))
 PITFALLS: dict[str, Callable[[Request], None]] = {
@@ -78,7 +84,7 @@ PITFALLS: dict[str, Callable[[Request], None]] = {
     "403": lambda r: r.status(403, "Forbidden", "no"),
     "HTML": lambda r: r.raw(b"<html>portal</html>", 200, {"Content-Type": "text/html"}),
     "cut JSON": lambda r: _open_and_close(r, b'{"type": "ADDED", "obj'),
-    "cut line": lambda r: (r.open(), r.chunk(b'{"type": "ADD'), r.close())[0],
+    "cut line": lambda r: _cut_line(r),
     "bad UTF-8": lambda r: _open_and_close(r, b'{"type": "ADDED", "object": {"metadata": {"name": "\xff\xfe"}}}'),
     "a list": lambda r: _open_and_close(r, [1, 2]),
     "no object": lambda r: _open_and_close(r, {"type": "ADDED", "object": None}),

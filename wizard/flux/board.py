@@ -133,14 +133,16 @@ class Board:
         verdict = judge(chart, view, self._revision, self._names)
         remedy = ""
         said = self._said.get(chart.chart)
-        if said is not None and not (chart.by_flux and verdict.phase is Phase.READY):
+        spoken = said is not None and not (chart.by_flux and verdict.phase is Phase.READY)
+        if said is not None and spoken:
             verdict, remedy = Verdict(said.phase, said.message, verdict.waits_for, verdict.failing), said.remedy
         elif verdict.phase in (Phase.APPLYING, Phase.FAILED):
             found = self._diagnosis(chart, view)
             if found is not None:
-                evidence = f": {found.evidence}" if found.evidence else ""
-                verdict, remedy = replace(verdict, message=found.what + evidence), found.remedy
-        if said is None or chart.by_flux:
+                place = f"pod {found.pod}" if found.pod else ""
+                evidence = ": ".join(part for part in (place, found.evidence) if part)
+                verdict, remedy = replace(verdict, message=f"{found.what} ({evidence})" if evidence else found.what), found.remedy
+        if not spoken:
             verdict = self._doubted(chart, verdict)
         ready, wanted = self._pods(chart, view)
         return ChartState(

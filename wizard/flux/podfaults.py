@@ -236,11 +236,7 @@ def _say(waiting: Object) -> str:
 
 
 def _at(pod: Object | None, what: str, evidence: str, remedy: str) -> Diagnosis:
-    """The pod's name goes into the evidence: it is what a person looks for next."""
-    if pod is None:
-        return Diagnosis(what, evidence, remedy)
-    place = clean("/".join(name_of(pod)), limit=320)
-    return Diagnosis(what, f"pod {place}: {evidence}" if evidence else f"pod {place}", remedy, place)
+    return Diagnosis(what, evidence, remedy, clean("/".join(name_of(pod)), limit=320) if pod is not None else None)
 
 
 RULES: tuple[Rule, ...] = (node, image, missing_input, crash, refused, storage, scheduling)
