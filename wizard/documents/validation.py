@@ -39,24 +39,29 @@ def validate(document: Document, model: type[M], *, context: Any = None) -> M:
 
 def _path(value: Any, detail: ErrorDetails) -> tuple[Loc, Loc, bool]:
     """Splits pydantic's location into the path in the document, the names of union branches in it, and whether it is a key."""
-    path: list[str | int] = []
-    branches: list[str | int] = []
-    is_key = False
     loc = detail["loc"]
-    for position, step in enumerate(loc):
-        last = position == len(loc) - 1
-        named = isinstance(value, dict) and step in value
-        counted = isinstance(value, list) and isinstance(step, int) and step < len(value)
-        if step == "[key]" and last:
-            is_key = True
-        elif named or counted:
-            path.append(step)
-            value = value[step]
-        elif last and detail["type"] == "missing":
-            path.append(step)
-        else:
-            branches.append(step)
-    return tuple(path), tuple(branches), is_key
+    is_key = bool(loc) and loc[-1] == "[key]"
+    path, branches = _walk(value, loc[:-1] if is_key else loc, detail["type"] == "missing")
+    return path, branches, is_key
+
+
+def _walk(value: Any, loc: Loc, missing: bool) -> tuple[Loc, Loc]:
+    """A branch may be named like a key beside it (`oci`): of both readings the one that explains more steps is taken, then the one
+    that explains the last step."""
+    if not loc:
+        return (), ()
+    step, rest = loc[0], loc[1:]
+    readings: list[tuple[Loc, Loc]] = []
+    named = isinstance(value, dict) and step in value
+    if named or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
+        path, branches = _walk(value[step], rest, missing)
+        readings.append(((step, *path), branches))
+    elif missing and not rest and isinstance(value, dict):
+        readings.append(((step,), ()))
+    if not named or rest:
+        path, branches = _walk(value, rest, missing)
+        readings.append((path, (step, *branches)))
+    return max(readings, key=lambda reading: (len(reading[0]), bool(reading[0]) and reading[0][-1] == loc[-1]))
 
 
 _Located = tuple[Loc, Loc, bool, "ErrorDetails"]
@@ -91,7 +96,7 @@ def _problem(document: Document, model: type[BaseModel], path: Loc, is_key: bool
         )
     if kind in ("value_error", "assertion_error"):
         return Problem(f"{name}: {clean(context.get('error', detail['msg']))}", place)
-    return Problem(f"{name}: {clean(_WORDS.get(kind, detail['msg']))}", place)
+    return Problem(f"{name} {_WORDS[kind]}" if kind in _WORDS else f"{name}: {clean(detail['msg'])}", place)
 
 
 _WORDS = {
