@@ -47,7 +47,7 @@ SIGNS = (
         "correct the value that the message names",
     ),
     _sign(
-        r"no matches for kind \"([^\"]{1,120})\" in version \"([^\"]{1,200})\"|resource mapping not found",
+        r"no matches for kind \"([^\"]{1,120})\" in version \"([^\"]{1,200})\"",
         "kind {0} ({1}) is not known: its CRD is missing",
         "add the chart that brings this CRD, or wait if it is being installed",
     ),
