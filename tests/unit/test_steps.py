@@ -158,7 +158,13 @@ def test_two_failures_are_both_told(stage: Stage) -> None:
     gate = threading.Event()
     first, second = stage.step("a", failure=TierupError("one"), gate=gate), stage.step("b", failure=TierupError("two"), gate=gate)
     walk, _ = stage.walk(first, second)
-    threading.Thread(target=lambda: (first.started.wait(10), second.started.wait(10), gate.set())).start()
+
+    def release() -> None:
+        first.started.wait(10)
+        second.started.wait(10)
+        gate.set()
+
+    threading.Thread(target=release).start()
     with pytest.raises(TierupError) as error:
         walk.run()
     assert {p.what for p in error.value.problems} == {"one", "two"}

@@ -62,7 +62,7 @@ class Look:
         self.catalog = self.plan.catalog(load_catalog())
         self.vault = VaultFile(self.where.vault, self.where.identity, seen=self.where.vault_seen)
         self.vault.open()
-        self.repository = Repository(self.where.repository, self.plan.git.url, self.plan.git.branch, self._credential(given))
+        self.repository = Repository(self.where.repository, self.plan.git.url, self.plan.git.branch, self.credential(given))
         with ThreadPoolExecutor(4, "look") as side:
             head = side.submit(self._fetch)
             self.api = connect(Path(self.request.kubeconfig), self.request.context or None)
@@ -134,7 +134,8 @@ class Look:
         local = load_sources(self.where.sources) if self.where.sources.exists() else {}
         return {**stated, **local}
 
-    def _credential(self, given: Mapping[str, Secret]) -> Credential | None:
+    def credential(self, given: Mapping[str, Secret]) -> Credential | None:
+        """What the repository is read and pushed with; None when it is public or nothing was given yet."""
         name = self.plan.git.credential
         if not name:
             return None

@@ -27,6 +27,7 @@ class Journal:
         self.path = path
         self._clock = clock
         self._guard = threading.Lock()
+        self.records: list[dict[str, Any]]
         self.records, good = _read(path)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         if os.fstat(self._fd).st_size > good:
