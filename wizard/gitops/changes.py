@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from wizard.gitops.layout import cluster_folder
-from wizard.gitops.program import Git
+from wizard.gitops.program import EMPTY_TREE, Git
 from wizard.state import Change
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _WORDS = {"A": "create", "D": "delete"}
 _RESOURCE = re.compile(rb"^\s*-\s+[\"']?([^\s\"'#]+)", re.MULTILINE)
 _NAME = re.compile(rb"^  name: *[\"']?([^\s\"'#]+)|^metadata: *\{[^}\n]*?name: *[\"']?([^\s\"',}]+)", re.MULTILINE)

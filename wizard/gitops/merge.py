@@ -7,10 +7,12 @@ rendered and nothing else, so a three-way merge keeps every hand edit and turns 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from wizard.clock import SYSTEM, Clock
 from wizard.errors import NeedsOperator, TierupError
-from wizard.gitops.program import IDENTITY, Git
+from wizard.gitops.program import EMPTY_TREE, IDENTITY, Git
 
 RENDER_TRAILER = "Tierup-Render"
 TREE_TRAILER = "Tierup-Tree"
@@ -51,19 +53,48 @@ def commit(git: Git, tree: str, parents: tuple[str, ...], message: str, *, keep:
 
 
 def merged_tree(git: Git, ours: str, theirs: str) -> str:
-    """The tree of `theirs` merged into `ours`. NeedsOperator naming the files when both changed the same lines."""
-    finished = git.run(
-        "merge-tree", "--write-tree", "--allow-unrelated-histories", "--no-messages", "--name-only", "-z", ours, theirs, ok=(0, 1)
-    )
-    tree, *names = finished.out.decode("utf-8", "surrogateescape").split("\0")
-    if finished.code == 0:
-        return tree.strip()
-    files = sorted({name for name in names if name})
-    raise NeedsOperator(
-        f"changed by hand in Git and by the plan, in the same place: {', '.join(files)}",
-        remedy="nothing was changed. Make the plan and the file agree (put the edit into the chart's `values:` in the plan, or take"
-        " it back in Git; where the plan drops a file you edited, delete it in Git), push, and run again",
-    )
+    """The tree of `theirs` merged into `ours`. NeedsOperator naming the files when both changed the same lines.
+
+    File by file, each with itself: `git merge-tree` looks for renames and (as of 2.39) cannot be told not to, and would carry
+    the edits of a chart that goes over to one that comes, since their files look alike.
+    """
+    base = git.text("merge-base", ours, theirs, ok=(0, 1)) or EMPTY_TREE
+    with TemporaryDirectory(prefix="merge-", dir=git.directory) as name:
+        place = Path(name)
+        env = {"GIT_INDEX_FILE": str(place / "index")}
+        git.run("read-tree", "-i", "-m", "--aggressive", base, ours, theirs, env=env)
+        stages: dict[str, dict[int, tuple[str, str]]] = {}
+        for line in git.run("ls-files", "--unmerged", "-z", env=env).out.decode("utf-8", "surrogateescape").split("\0"):
+            if line:
+                head, path = line.split("\t", 1)
+                mode, blob, stage = head.split(" ")
+                stages.setdefault(path, {})[int(stage)] = (mode, blob)
+        conflicts, lines = [], []
+        for path, sides in sorted(stages.items()):
+            blob = _merged_file(git, place, sides)
+            if blob is None:
+                conflicts.append(path)
+            else:
+                lines += [f"0 {'0' * 40}\t{path}", f"{sides[2][0]} {blob}\t{path}"]
+        if conflicts:
+            raise NeedsOperator(
+                f"changed by hand in Git and by the plan, in the same place: {', '.join(conflicts)}",
+                remedy="nothing was changed. Make the plan and the file agree (put the edit into the chart's `values:` in the plan, or"
+                " take it back in Git; where the plan drops a file you edited, delete it in Git), push, and run again",
+            )
+        if lines:
+            git.run("update-index", "-z", "--index-info", stdin="".join(f"{x}\0" for x in lines).encode("utf-8", "surrogateescape"), env=env)
+        return git.run("write-tree", env=env).out.decode().strip()
+
+
+def _merged_file(git: Git, place: Path, sides: Mapping[int, tuple[str, str]]) -> str | None:
+    """The merged blob of a file that both sides changed (stages 1 base, 2 ours, 3 theirs); None for a conflict."""
+    if set(sides) != {1, 2, 3} or any(mode not in ("100644", "100755") for mode, _ in sides.values()):
+        return None
+    for stage, (_, blob) in sides.items():
+        (place / str(stage)).write_bytes(git.run("cat-file", "blob", blob).out)
+    merged = git.run("merge-file", "-p", *(str(place / stage) for stage in "213"), ok=tuple(range(256)))
+    return git.run("hash-object", "-w", "--stdin", stdin=merged.out).out.decode().strip() if merged.code == 0 else None
 
 
 def render_message(message: str, cluster: str, tree: str) -> str:

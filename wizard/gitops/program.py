@@ -15,7 +15,7 @@ from wizard.gitops.failures import refused
 LOCAL_SECONDS: Final = 120.0
 REMOTE_SECONDS: Final = 300.0
 OLDEST: Final = (2, 38)
-"""The first version with `git merge-tree --write-tree`."""
+EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 IDENTITY: Final = ("tierup", "tierup@localhost")
 
 _CONFIG: Final = {
@@ -30,10 +30,6 @@ _CONFIG: Final = {
     "gc.auto": "0",
     "maintenance.auto": "false",
     "protocol.ext.allow": "never",
-    # A chart that goes and one that comes look alike: their files must not be taken for one that was renamed.
-    "merge.renames": "false",
-    "merge.directoryRenames": "false",
-    "merge.conflictStyle": "merge",
     "diff.renames": "false",
     "fastimport.unpackLimit": "1",
     "http.lowSpeedLimit": "100",

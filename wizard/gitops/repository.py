@@ -196,12 +196,13 @@ class Repository:
         if not any(self.directory.iterdir()):
             return True
         try:
-            # A reference to an object that is lost makes this fail.
-            return (
-                self.git.text("rev-parse", "--is-bare-repository") == "true" and self.git.run("log", "--all", "-1", "--format=%T").code == 0
-            )
+            return self.git.text("rev-parse", "--is-bare-repository") == "true" and self._whole()
         except TierupError:
             return False
+
+    def _whole(self) -> bool:
+        """True if everything that the references reach is there."""
+        return self.git.run("fsck", "--connectivity-only", "--no-dangling", "--no-progress").code == 0
 
     def _head(self, branch: str) -> str | None:
         return self.git.text("rev-parse", "--verify", "--quiet", f"{REMOTE}/{branch}^{{commit}}", ok=(0, 1)) or None
