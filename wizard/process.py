@@ -301,7 +301,7 @@ class Running:
         self._name = name
         self._interrupted = threading.Lock()
         self.pid = child.pid
-        self.identity = {"pid": child.pid, "start": _start_of(child.pid)[0], "boot": _boot()}
+        self.identity: dict[str, Any] = {"pid": child.pid, "start": _start_of(child.pid)[0], "boot": _boot()}
         """For the journal: tells this process from a later one with the same number."""
 
     def poll(self) -> int | None:
