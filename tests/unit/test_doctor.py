@@ -20,7 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(home: Path, *args: str) -> Result:
-    git = ["--git", f"file://{home / 'nowhere.git'}"] if "--git" not in args else []
+    git = ["--git", "http://127.0.0.1:9/nowhere.git"] if "--git" not in args else []
     result = CliRunner().invoke(doctor, ["minimal", "--kubeconfig", str(home / "none"), *git, *args, "--json"], standalone_mode=False)
     assert result.exception is None, result.exception
     return result
