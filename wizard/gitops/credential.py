@@ -30,12 +30,12 @@ class Token:
     token: Secret
     username: str = "git"
 
-    def answers(self) -> bytes:
+    def answers(self) -> Secret:
         """What the credential helper reads from its pipe. InputError for a token that is not one line."""
         value = self.token.reveal()
         if not value or re.search(r"[\r\n\0]", value + self.username):
             raise InputError("the Git token is empty or has a line end in it", remedy="give the token alone, on one line")
-        return f"{self.username}\n{value}\n".encode() * ANSWERS
+        return Secret(f"{self.username}\n{value}\n" * ANSWERS)
 
 
 @dataclass(frozen=True, slots=True)

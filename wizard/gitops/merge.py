@@ -69,13 +69,14 @@ def merged_tree(git: Git, ours: str, theirs: str) -> str:
                 head, path = line.split("\t", 1)
                 mode, blob, stage = head.split(" ")
                 stages.setdefault(path, {})[int(stage)] = (mode, blob)
-        conflicts, lines = [], []
+        conflicts: list[str] = []
+        lines: list[str] = []
         for path, sides in sorted(stages.items()):
-            blob = _merged_file(git, place, sides)
-            if blob is None:
+            merged = _merged_file(git, place, sides)
+            if merged is None:
                 conflicts.append(path)
             else:
-                lines += [f"0 {'0' * 40}\t{path}", f"{sides[2][0]} {blob}\t{path}"]
+                lines += [f"0 {'0' * 40}\t{path}", f"{sides[2][0]} {merged}\t{path}"]
         if conflicts:
             raise NeedsOperator(
                 f"changed by hand in Git and by the plan, in the same place: {', '.join(conflicts)}",
@@ -83,7 +84,9 @@ def merged_tree(git: Git, ours: str, theirs: str) -> str:
                 " take it back in Git; where the plan drops a file you edited, delete it in Git), push, and run again",
             )
         if lines:
-            git.run("update-index", "-z", "--index-info", stdin="".join(f"{x}\0" for x in lines).encode("utf-8", "surrogateescape"), env=env)
+            git.run(
+                "update-index", "-z", "--index-info", stdin="".join(f"{x}\0" for x in lines).encode("utf-8", "surrogateescape"), env=env
+            )
         return git.run("write-tree", env=env).out.decode().strip()
 
 

@@ -11,6 +11,7 @@ from wizard import process
 from wizard.errors import NeedsOperator, TierupError
 from wizard.gitops.credential import BATCH, HELPER, PIPE, Credential, SshKey, Token
 from wizard.gitops.failures import refused
+from wizard.secrets import Secret
 
 LOCAL_SECONDS: Final = 120.0
 REMOTE_SECONDS: Final = 300.0
@@ -72,7 +73,7 @@ class Git:
         """A command that talks to the remote, called `origin` in it. The caller looks at its exit code."""
         self._check_version()
         config = dict(_CONFIG) | {"remote.origin.url": self.url, "remote.origin.fetch": "+refs/heads/*:refs/remotes/origin/*"}
-        pipes: dict[str, bytes] = {}
+        pipes: dict[str, Secret] = {}
         env: dict[str, str] = {"GIT_SSH_COMMAND": " ".join(("ssh", *BATCH))}
         options = _options(config)
         if self._ca_file is not None:

@@ -44,17 +44,30 @@ def _once(data: bytes) -> Iterator[bytes]:
 
 
 def _inflated(data: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
+    """A gzip stream's content, as much of it as can be had: the checksum at its end may be damaged or cut off."""
+    stream = zlib.decompressobj(wbits=-15)
     found = bytearray()
+    start = _header(data)
     try:
         # In pieces, so that a damaged end does not hide the beginning.
-        for at in range(0, len(data), 65536):
+        for at in range(start, len(data), 65536):
             found += stream.decompress(data[at : at + 65536], LARGEST - len(found))
             if stream.eof or len(found) >= LARGEST:
                 break
     except zlib.error:
         pass
     return bytes(found)
+
+
+def _header(data: bytes) -> int:
+    """Length of a gzip header (RFC 1952, 2.3)."""
+    flags, at = data[3] if len(data) > 3 else 0, 10
+    if flags & 4:
+        at += 2 + int.from_bytes(data[at : at + 2], "little")
+    for bit in (8, 16):
+        if flags & bit:
+            at = data.find(b"\0", at) + 1 or len(data)
+    return at + (2 if flags & 2 else 0)
 
 
 def _unzipped(data: bytes) -> Iterator[bytes]:
