@@ -51,7 +51,7 @@ def test_a_vault_without_its_key_is_named(home: Path) -> None:
     (home / "home").chmod(0o700)
     (folder / "vault.age").write_bytes(b"age-encryption.org/v1\nnothing\n")
     (folder / "vault.age").chmod(0o600)
-    assert states(run(home))["vault"] == "failed"
+    assert states(run(home))["vault"] == "operator"
 
 
 def test_variables_that_would_leak_are_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,11 +58,11 @@ class Journal:
             self.records.append(record)
             return record
 
-    def last(self, event: str, **match: Any) -> dict[str, Any] | None:
+    def last(self, event: str, **match: object) -> dict[str, Any] | None:
         """The newest record of that event whose fields match."""
         for record in reversed(self.records):
             if record["event"] == event and all(record.get(k) == v for k, v in match.items()):
-                return record
+                return dict(record)
         return None
 
     def attempts(self, step: str) -> int:
