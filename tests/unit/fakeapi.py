@@ -93,6 +93,7 @@ class FakeApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
             timeout = 30
 
             def log_message(self, format: str, *args: object) -> None:

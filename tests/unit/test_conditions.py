@@ -176,8 +176,40 @@ def test_kstatus(item: dict[str, Any], phase: Phase) -> None:
 
 
 FIELDS = st.sampled_from(
-    "kind metadata spec status conditions type reason message observedGeneration generation name namespace labels ownerReferences inventory entries id "
-    "containerStatuses state waiting lastState terminated dependsOn chartRef chart sourceRef artifact revision volumes involvedObject suspend phase".split()
+    [
+        "kind",
+        "metadata",
+        "spec",
+        "status",
+        "conditions",
+        "type",
+        "reason",
+        "message",
+        "observedGeneration",
+        "generation",
+        "name",
+        "namespace",
+        "labels",
+        "ownerReferences",
+        "inventory",
+        "entries",
+        "id",
+        "containerStatuses",
+        "state",
+        "waiting",
+        "lastState",
+        "terminated",
+        "dependsOn",
+        "chartRef",
+        "chart",
+        "sourceRef",
+        "artifact",
+        "revision",
+        "volumes",
+        "involvedObject",
+        "suspend",
+        "phase",
+    ]
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),

@@ -42,6 +42,10 @@ def _change(**parts: Any) -> Object:
     return _config() | parts
 
 
+def _tls_config(authority: str) -> Object:
+    return _config("https://127.0.0.1:1", None, **{"certificate-authority-data": authority})
+
+
 NO_CLUSTER = _change(clusters=[])
 FAULTS: list[tuple[str, object, str]] = [
     ("not yaml", "a: [b: {", "is not YAML"),
@@ -58,12 +62,12 @@ FAULTS: list[tuple[str, object, str]] = [
     ("dangling context", _change(**{"current-context": "work"}), "no context work"),
     ("no server", _change(clusters=[{"name": "c", "cluster": {}}]), "no usable server address"),
     ("odd server", _config("ftp://x"), "no usable server address"),
-    ("missing ca file", _config(**{"certificate-authority": "gone.crt"}), "the file of `certificate-authority` does not exist"),
+    ("missing ca file", _config(user=None, **{"certificate-authority": "gone.crt"}), "the file of `certificate-authority` does not exist"),
     ("missing key file", _config(user={"client-certificate": "a", "client-key": "b"}), "the file of `client-certificate` does not exist"),
-    ("ca not base64", _config("https://127.0.0.1:1", **{"certificate-authority-data": "%%%"}), "certificate-authority"),
+    ("ca not base64", _tls_config("%%%"), "certificate-authority"),
     (
         "ca not a certificate",
-        _config("https://127.0.0.1:1", **{"certificate-authority-data": b64encode(b"x").decode()}),
+        _tls_config("eA=="),
         "not a certificate",
     ),
 ]
@@ -107,7 +111,7 @@ def test_a_context_that_does_not_exist_has_a_near_miss(tmp_path: Path) -> None:
 
 def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes((PKI / "ca.pem").read_bytes())
-    path = _file(tmp_path / "c", _config("https://127.0.0.1:1", **{"certificate-authority": "ca.crt"}))
+    path = _file(tmp_path / "c", _config("https://127.0.0.1:1", None, **{"certificate-authority": "ca.crt"}))
     assert len(connect(path, environ={}).ca_fingerprint) == 64
 
 
@@ -173,7 +177,7 @@ def test_tls_to_a_plain_port_is_called_so(tmp_path: Path) -> None:
 def test_a_server_that_may_be_anybody_is_taken_only_when_the_file_says_so(tmp_path: Path) -> None:
     server = _serve("name.pem")
     try:
-        _ask(tmp_path, server.url, "", **{"insecure-skip-tls-verify": True})
+        _ask(tmp_path, server.url, "", None, **{"insecure-skip-tls-verify": True})
     finally:
         server.stop()
 
@@ -221,5 +225,6 @@ def test_a_missing_credential_program_is_named(tmp_path: Path) -> None:
 
 
 def test_the_room_is_imported_without_the_package() -> None:
-    code = "import sys, wizard.cluster, wizard.flux; sys.exit(any(m.partition('.')[0] in ('kubernetes', 'urllib3', 'yaml') for m in sys.modules))"
+    heavy = ("kubernetes", "urllib3", "yaml")
+    code = f"import sys, wizard.cluster, wizard.flux; sys.exit(any(m.partition('.')[0] in {heavy} for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0

@@ -196,8 +196,14 @@ def test_pods_that_may_not_be_made_are_seen_without_any_pod(said: str, what: str
 
 SCHEMA = "values don't meet the specifications of the schema(s) in the following chart(s): app"
 VALUES = "could not resolve Secret chart values reference 'ns/db' with key 'values.yaml'"
-CRD = 'resource mapping not found for name: "x" no matches for kind "ServiceMonitor" in version "monitoring.coreos.com/v1" ensure CRDs are installed first'
-HOOK = 'failed calling webhook "webhook.cert-manager.io": failed to call webhook: Post "https://x.svc:443": no endpoints available for service "x"'
+CRD = (
+    'resource mapping not found for name: "x"'
+    ' no matches for kind "ServiceMonitor" in version "monitoring.coreos.com/v1" ensure CRDs are installed first'
+)
+HOOK = (
+    'failed calling webhook "webhook.cert-manager.io": failed to call webhook: '
+    'Post "https://x.svc:443": no endpoints available for service "x"'
+)
 MESSAGES = [
     (
         "values secret",

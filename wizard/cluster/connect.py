@@ -88,6 +88,9 @@ def _tls(settings: Any, name: str) -> ssl.SSLContext:
     context: ssl.SSLContext = create_urllib3_context()
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # CAs made by kubeadm and Talos may lack an authority key identifier
     if not settings.verify_ssl:
+        import urllib3
+
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the file says so; once per request says no more
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     try:
