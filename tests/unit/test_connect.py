@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -228,3 +229,9 @@ def test_the_room_is_imported_without_the_package() -> None:
     heavy = ("kubernetes", "urllib3", "yaml")
     code = f"import sys, wizard.cluster, wizard.flux; sys.exit(any(m.partition('.')[0] in {heavy} for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_connections_are_kept_alive_and_send_at_once(tmp_path: Path) -> None:
+    options = connect(_file(tmp_path / "c", _config()), environ={})._pool.connection_pool_kw["socket_options"]
+    assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in options
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
