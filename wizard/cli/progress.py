@@ -28,6 +28,7 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._seen: dict[str, tuple[Phase, str]] = {}
+        self._begun: set[str] = set()
         self._message = ""
         self._spoke = 0.0
 
@@ -56,8 +57,11 @@ class Progress:
         self._seen[key] = (phase, message)
         if before is not None and before[0] is phase and (phase is not Phase.FAILED or before[1] == message):
             return
-        if before is None and phase is Phase.WAITING:
+        if phase is Phase.WAITING:
+            return  # what waits is told by the line that says what is being waited for
+        if phase is Phase.APPLYING and key in self._begun:
             return
+        self._begun.add(key)
         self._say(now, f"{GLYPH[phase]} {title} {phase.value}" + (f"  {clean(message, limit=160)}" if message else ""))
 
     def _say(self, now: float, line: str) -> None:

@@ -45,7 +45,9 @@ def judge(chart: Watched, view: Snapshot, revision: str | Collection[str] | None
     broken = (main.failing or main.phase is Phase.FAILED) and main.reason != "HealthCheckFailed"
     if state is None or broken or (main.phase is not Phase.READY and state.phase is Phase.READY):
         if main.phase is Phase.READY:
-            return Verdict(Phase.APPLYING, "its HelmRelease is on the way", since=main.since)
+            return Verdict(Phase.WAITING, "its HelmRelease is on the way", since=main.since)
+        if state is None and main.phase is Phase.APPLYING and not main.failing:
+            return Verdict(Phase.WAITING, "Flux is about to apply it", since=main.since)
         return _told(main, names, chart)
     if state.phase is not Phase.READY:
         return _release(state, view, release, names, chart)
@@ -60,6 +62,8 @@ def judge(chart: Watched, view: Snapshot, revision: str | Collection[str] | None
 
 def _release(state: Assessment, view: Snapshot, release: Object | None, names: dict[str, str], chart: Watched) -> Verdict:
     """A HelmRelease that waits for its source is no better off than that source."""
+    if state.phase is Phase.APPLYING and not state.failing and state.message.startswith("Fulfilling prerequisites"):
+        return Verdict(Phase.WAITING, "Flux looks whether all it needs is there", since=state.since)
     if state.reason in ("SourceNotReady", "ArtifactFailed"):
         source = view.source(release)
         told = assess(source) if source is not None else None

@@ -97,7 +97,8 @@ class Tiers:
                 self.board.refresh(kind, reflector.freshness())
 
     def _judge(self, charts: Sequence[ChartState]) -> None:
-        """A chart that retries for ever counts as failed at its deadline; time that it waits for others does not count."""
+        """A chart that retries for ever counts as failed at its deadline; time that it waits for others does not count. Between two
+        tries it looks as if it waited, but for nobody: the clock goes on."""
         now = self._clock.monotonic()
         for chart in charts:
             if chart.phase is Phase.READY:
@@ -110,7 +111,7 @@ class Tiers:
                 if now - begun > self._deadlines[chart.chart]:
                     self._overdue.add(chart.chart)
                     self.board.set_phase(chart.chart, Phase.FAILED, *self._verdict(chart))
-            elif chart.phase is Phase.WAITING:
+            elif chart.phase is Phase.WAITING and chart.waits_for:
                 self._busy.pop(chart.chart, None)
 
     def _verdict(self, chart: ChartState) -> tuple[str, str]:
