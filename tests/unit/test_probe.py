@@ -88,6 +88,12 @@ def test_what_is_installed_is_found() -> None:
     assert facts.helm_releases == {("ns", "app")}
 
 
+def test_two_default_storage_classes_are_told_of() -> None:
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    facts = _probe(storageclasses=[_named(name, annotations=default) for name in ("fast", "slow")])
+    assert any("several storage classes are the default: fast, slow" in w for w in facts.warnings)
+
+
 def test_secrets_are_read_as_metadata_alone_and_nothing_is_written() -> None:
     with fake_api() as (server, api):
         _cluster(server)

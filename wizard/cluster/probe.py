@@ -66,7 +66,8 @@ def probe(api: Api) -> ClusterFacts:
     nodes = tuple(sorted((_node(item) for item in found["nodes"] or ()), key=lambda n: n.name))
     talos = any("talos" in n.os_image.lower() for n in nodes) or any("talos.dev/" in k for i in found["nodes"] or () for k in _keys(i))
     networks = cni(found["daemons"] or (), found["nodes"] or ())
-    warnings += _warnings(api, namespaces, nodes, networks)
+    classes = tuple(sorted((_storage_class(item) for item in found["storage"] or ()), key=lambda c: c.name))
+    warnings += _warnings(api, namespaces, nodes, networks, classes)
     return ClusterFacts(
         server=api.server,
         identity=next((str(_meta(n).get("uid") or "") for n in namespaces if _meta(n).get("name") == "kube-system"), ""),
@@ -77,7 +78,7 @@ def probe(api: Api) -> ClusterFacts:
         kubeprism=talos and kubeprism_default(nodes),
         kube_proxy=kube_proxy(found["daemons"] or (), found["proxies"] or (), version),
         cni=networks,
-        storage_classes=tuple(sorted((_storage_class(item) for item in found["storage"] or ()), key=lambda c: c.name)),
+        storage_classes=classes,
         ingress_classes=_names(found["ingress"]),
         crds=frozenset(_names(found["crds"])),
         namespaces=frozenset(_names(namespaces)),
@@ -110,7 +111,9 @@ def kubeprism_default(nodes: tuple[Node, ...]) -> bool:
     return all(v is None or (int(v[1]), int(v[2])) >= (1, 6) for v in versions)
 
 
-def _warnings(api: Api, namespaces: list[Object], nodes: tuple[Node, ...], networks: tuple[str, ...]) -> list[str]:
+def _warnings(
+    api: Api, namespaces: list[Object], nodes: tuple[Node, ...], networks: tuple[str, ...], classes: tuple[StorageClass, ...]
+) -> list[str]:
     said = []
     for item in namespaces:
         if _meta(item).get("deletionTimestamp"):
@@ -128,6 +131,9 @@ def _warnings(api: Api, namespaces: list[Object], nodes: tuple[Node, ...], netwo
         said.append("the cluster has no nodes that can be seen")
     if nodes and not away and not networks:
         said.append("the nodes are ready though no known network (CNI) was found")
+    defaults = [c.name for c in classes if c.default]
+    if len(defaults) > 1:
+        said.append(f"several storage classes are the default: {', '.join(defaults)}; a claim without a class gets the newest")
     if api.skew is not None and abs(api.skew) > SKEW:
         said.append(f"this machine's clock and the cluster's differ by {abs(api.skew):.0f} s: certificates and tokens may be refused")
     return said
