@@ -77,12 +77,48 @@ def test_retry_after_is_read_and_bounded(asked: str, kept: float | None) -> None
     assert error.retry_after == kept
 
 
-def test_a_429_is_asked_only_once() -> None:
-    with fake_api() as (server, api):
-        server.answers[PODS] = lambda r: r.status(429, "TooManyRequests", "slow down", {"Retry-After": "3"})
+class _Waits:
+    """A clock whose waits end at once and are kept."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return False
+
+
+def test_reading_waits_as_told_for_a_busy_server_but_not_for_ever() -> None:
+    with fake_api() as (server, _):
+        clock = _Waits()
+        api = api_for(server.url, clock=clock)
+        busy = {"Retry-After": "2"}
+        server.answers[PODS] = lambda r: r.json({}) if len(server.requests) > 2 else r.status(429, "TooManyRequests", "busy", busy)
+        assert api.get(PODS) == {}
+        server.answers[PODS] = lambda r: r.status(429, "TooManyRequests", "busy", busy)
         with pytest.raises(ApiError):
-            api.get(PODS)
-        assert len(server.requests) == 1
+            api.list(PODS)
+        assert clock.waits == [2.0, 2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("wait", ["", "20"])
+def test_a_write_a_page_and_a_long_wait_are_the_callers_to_repeat(wait: str) -> None:
+    with fake_api() as (server, _):
+        clock = _Waits()
+        api = api_for(server.url, clock=clock)
+        server.answers[PODS] = lambda r: r.status(
+            429, "TooManyRequests", "busy", {"Retry-After": "1"} if r.method == "POST" else {"Retry-After": wait}
+        )
+        for ask in (lambda: api.create(PODS, {}), lambda: api.list_from(PODS), lambda: api.get(PODS)):
+            with pytest.raises(ApiError):
+                ask()
+        assert (clock.waits, len(server.requests)) == ([], 3)
 
 
 def test_a_port_that_refuses_is_called_refused() -> None:

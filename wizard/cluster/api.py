@@ -1,6 +1,8 @@
 """The Kubernetes API as raw JSON over one connection pool: time limits on every call, no hidden retries, every failure an `ApiError`.
 
-Thread-safe. A GET whose reused connection was cut before any answer is asked once more; nothing else is repeated here.
+Thread-safe. A GET whose reused connection was cut before any answer is asked once more. `get`, `find`, `list` and `metadata` wait as told
+when the server is too busy (429 with Retry-After, which every kind answers for a second after its CRD was made: "storage is
+(re)initializing"), 5 s in all; nothing else is repeated here.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from wizard.clock import SYSTEM, Clock
@@ -21,6 +23,8 @@ CONNECT, READ = 5.0, 30.0
 """Seconds to reach the server, and to wait for each piece of an answer."""
 PAGE = 500
 """Objects per list request, as kubectl asks (reliability.md 3.5)."""
+PATIENCE = 5.0
+"""Seconds in all that a reading call waits for a server that is too busy."""
 LARGEST = 256 * 1024 * 1024
 FIELD_MANAGER = "tierup"
 METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
@@ -28,6 +32,7 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.i
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
+T = TypeVar("T")
 Object = dict[str, Any]
 Objects = list[Object]
 
@@ -62,7 +67,7 @@ class Api:
 
     def get(self, path: str, **params: object) -> dict[str, Any]:
         """The object or list at `path`."""
-        return self.request("GET", path, params=params)
+        return self._patient(lambda: self.request("GET", path, params=params))
 
     def find(self, path: str, **params: object) -> dict[str, Any] | None:
         """The object at `path`, None when there is none (or no such kind)."""
@@ -77,7 +82,7 @@ class Api:
         """All objects at `path`, page by page from a quorum read; each carries apiVersion and kind. Starts again without pages when the
         server forgets where it was (410)."""
         try:
-            return self.list_from(path, params)[0]
+            return self._patient(lambda: self.list_from(path, params)[0])
         except ApiError as error:
             if not error.gone:
                 raise
@@ -108,7 +113,7 @@ class Api:
 
     def metadata(self, path: str, **params: object) -> Objects:
         """Metadata alone of the objects at `path` (PartialObjectMetadata): how Secrets are looked at without their values."""
-        return self.list_from(path, params, accept=METADATA_LIST)[0]
+        return self._patient(lambda: self.list_from(path, params, accept=METADATA_LIST)[0])
 
     def apply(self, obj: Mapping[str, Any], *, manager: str = FIELD_MANAGER, force: bool = False, dry_run: bool = False) -> dict[str, Any]:
         """Server-side apply. Raises FieldConflict (needs the operator) that names who owns a field, unless `force`."""
@@ -219,6 +224,17 @@ class Api:
                 raise self._refused(response, data, doing)
             raise apierror.not_kubernetes(self.server, response.headers.get("Content-Type", ""))
         return response
+
+    def _patient(self, ask: Callable[[], T]) -> T:
+        left = PATIENCE
+        while True:
+            try:
+                return ask()
+            except ApiError as error:
+                if error.status != 429 or not error.retry_after or error.retry_after > left:
+                    raise
+                left -= error.retry_after
+                self._clock.wait(threading.Event(), error.retry_after)
 
     def _refused(self, response: Any, data: bytes, doing: str) -> ApiError:
         error = apierror.from_status(response.status, data, response.headers, server=self.server, doing=doing)
