@@ -87,7 +87,7 @@ def test_grandchildren_do_not_show_the_token_either(server: GitServer, tmp_path:
 
 def test_one_command_may_ask_more_than_once(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "state", "/x", "main", Token(Secret(VALUE), "ada"))
-    repository._clone()
+    repository._clone.ready()
     loop = "!for i in 1 2 3; do printf 'protocol=http\\nhost=h\\n\\n' | git credential fill; done"
     asked = repository.git.remote("-c", f"alias.ask={loop}", "ask")
     assert asked.out.decode().count(f"password={VALUE}\n") == 3, asked.err

@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.githttp import Person, bare, git
 from wizard.errors import InputError, NeedsOperator, TierupError
-from wizard.gitops.repository import Prepared, Repository
+from wizard.gitops.prepared import Prepared
+from wizard.gitops.repository import Repository
 from wizard.secrets import Secret
 
 RELEASE = "clusters/home/system/a/helmrelease.yaml"
@@ -18,7 +19,9 @@ INDEX = "clusters/home/kustomization.yaml"
 
 
 def flux(name: str) -> bytes:
-    return f"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: {name}\n  namespace: flux-system\n".encode()
+    return (
+        f"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: {name}\n  namespace: flux-system\n".encode()
+    )
 
 
 def tree(*charts: str, values: str = "replicas: 1", version: str = "1.0.0") -> dict[str, bytes]:
@@ -196,6 +199,7 @@ def test_a_clone_that_a_killed_git_left_broken_is_made_anew(repository: Reposito
         (repository.directory / "HEAD").write_bytes(b"")
     else:
         shutil.rmtree(repository.directory / "objects" / "pack")
+    repository = Repository(repository.directory, repository.url, "main", None)
     assert apply(repository, tree("a")).empty
     assert not apply(repository, tree("a", "b")).empty
 
@@ -236,7 +240,9 @@ def test_a_remote_that_moved_is_refused_and_the_next_run_takes_it_in(repository:
     assert person.reads("notes.md") == "first"
 
 
-def test_a_race_within_the_push_moves_neither_branch(repository: Repository, remote: Path, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_within_the_push_moves_neither_branch(
+    repository: Repository, remote: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repository.fetch()
     prepared = repository.prepare(tree("a"), cluster="home", message="m")
     seen = repository.fetch()
@@ -277,7 +283,9 @@ def test_a_line_taken_out_of_the_index_counts_as_a_loss(repository: Repository) 
     assert [(c.action, c.subject) for c in changes if c.kind == "object"] == [("delete", "Kustomization flux-system/b")]
 
 
-@pytest.mark.parametrize("path", ["clusters/office/x", "x", "clusters/home/../x", "clusters/home/.git/x", "clusters/home//x", "clusters/home/.GIT/config"])
+@pytest.mark.parametrize(
+    "path", ["clusters/office/x", "x", "clusters/home/../x", "clusters/home/.git/x", "clusters/home//x", "clusters/home/.GIT/config"]
+)
 def test_only_the_clusters_folder_is_written(repository: Repository, path: str) -> None:
     repository.fetch()
     with pytest.raises(TierupError, match="does not lie in"):
@@ -287,7 +295,9 @@ def test_only_the_clusters_folder_is_written(repository: Repository, path: str) 
 def test_a_secret_is_refused_before_git_has_it(repository: Repository) -> None:
     repository.fetch()
     with pytest.raises(TierupError) as error:
-        repository.prepare(tree("a", values="password: hunter2-canary"), cluster="home", message="m", secrets={"pw": Secret("hunter2-canary")})
+        repository.prepare(
+            tree("a", values="password: hunter2-canary"), cluster="home", message="m", secrets={"pw": Secret("hunter2-canary")}
+        )
     assert RELEASE in refusal(error) and "pw" in refusal(error) and "hunter2" not in refusal(error)
     assert git("cat-file", "--batch-all-objects", "--batch-check", cwd=repository.directory) == ""
 
@@ -299,12 +309,16 @@ def test_paths_and_contents_of_any_kind_arrive(repository: Repository, remote: P
     assert set(filter(None, shown)) == set(files)
 
 
-def test_the_operators_own_git_configuration_changes_nothing(repository: Repository, remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operators_own_git_configuration_changes_nothing(
+    repository: Repository, remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "home"
     (home / "hooks").mkdir(parents=True)
     (home / "hooks" / "pre-push").write_text("#!/bin/sh\nexit 1\n")
     (home / "hooks" / "pre-push").chmod(0o700)
-    (home / ".gitconfig").write_text(f"[core]\n\thooksPath = {home}/hooks\n\tautocrlf = true\n[commit]\n\tgpgsign = true\n[user]\n\tname = Ada\n")
+    (home / ".gitconfig").write_text(
+        f"[core]\n\thooksPath = {home}/hooks\n\tautocrlf = true\n[commit]\n\tgpgsign = true\n[user]\n\tname = Ada\n"
+    )
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     prepared = apply(repository, tree("a"))

@@ -9,7 +9,7 @@ from wizard.gitops.program import EMPTY_TREE, Git
 from wizard.state import Change
 
 _WORDS = {"A": "create", "D": "delete"}
-_RESOURCE = re.compile(rb"^\s*-\s+[\"']?([^\s\"'#]+)", re.MULTILINE)
+_RESOURCE = re.compile(rb"(?:^|[\s\[,\"'])([^\s\"'\[\],#]+\.ya?ml)", re.MULTILINE)
 _NAME = re.compile(rb"^  name: *[\"']?([^\s\"'#]+)|^metadata: *\{[^}\n]*?name: *[\"']?([^\s\"',}]+)", re.MULTILINE)
 _FLUX = re.compile(rb"^apiVersion: *[\"']?kustomize\.toolkit\.fluxcd\.io/", re.MULTILINE)
 
@@ -39,7 +39,7 @@ def kustomizations(git: Git, commit: str | None, cluster: str) -> frozenset[str]
         return frozenset()
     root = cluster_folder(cluster)
     index = git.run("cat-file", "blob", f"{commit}:{root}/kustomization.yaml", ok=(0, 128)).out
-    listed = [path for path in map(_text, _RESOURCE.findall(index)) if path.endswith((".yaml", ".yml"))]
+    listed = [_text(path) for path in _RESOURCE.findall(index)]
     if not listed:
         return frozenset()
     wanted = "".join(f"{commit}:{root}/{path}\n" for path in listed).encode("utf-8", "surrogateescape")
