@@ -54,6 +54,7 @@ class Store:
         self.writes = 0
         self.written = threading.Condition()
         self.down = False
+        self.before_put: Any = None
         server.answers[PATH] = self._create
         server.answers[f"{PATH}/tierup"] = self._one
 
@@ -85,6 +86,10 @@ class Store:
             request.status(404, "NotFound", "none")
         elif request.method == "GET":
             request.json(self.lease)
+        elif self.before_put is not None:
+            hook, self.before_put = self.before_put, None
+            hook()
+            self._one(request)
         elif request.body["metadata"]["resourceVersion"] != self.lease["metadata"]["resourceVersion"]:
             request.status(409, "Conflict", "changed")
         else:
@@ -205,6 +210,16 @@ def test_two_who_find_it_free_do_not_both_get_it() -> None:
         assert len(won) == 1
         assert store.holder() == won[0]
         assert clock.waited == []
+
+
+def test_somebody_faster_is_not_overwritten() -> None:
+    with _world() as (store, api, clock):
+        store.put("dead")
+        store.before_put = lambda: store.put("faster", "2030-01-01T00:00:01.000000Z")
+        clock.each = lambda: store.holder() == "faster" and store.put("faster", f"{store.version}")
+        with pytest.raises(Locked, match="faster"):
+            Lease(api, holder="me", clock=clock).acquire()
+        assert store.holder() == "faster"
 
 
 def test_waiting_for_a_silent_holder_can_be_stopped() -> None:

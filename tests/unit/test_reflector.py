@@ -243,12 +243,12 @@ def test_a_half_open_connection_is_given_up() -> None:
 
 def test_stop_ends_a_read_that_hears_nothing() -> None:
     with fake_api() as (server, api):
-        _serve(server, _held(server), pod("a"))
+        _serve(server, _held(server, ONE), pod("a"))
         reflector = Reflector(api, PODS).start()
-        server.wait(lambda: server.count(watch=True) == 1)
+        assert reflector.wait(1, 20)  # the watch's own event: the next read hears nothing for 40 s
         reflector.stop()
         assert reflector.join(10)
-        assert reflector.objects()
+        assert len(reflector.objects()) == 2
 
 
 def test_a_line_without_an_end_is_given_up_at_its_cap(monkeypatch: pytest.MonkeyPatch) -> None:
