@@ -237,3 +237,18 @@ def test_a_private_file_is_ours_and_no_link(tmp_path: Path, monkeypatch: pytest.
         os.chown(tmp_path / "a", 12345, 0)
     with pytest.raises(InputError, match="belongs to user"):
         files.read_regular(tmp_path / "a", limit=10, private=True)
+
+
+def test_a_fifo_that_takes_a_files_place_does_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "a", 0o600)
+    real = files._refuse_kind
+    looks: list[os.stat_result] = []
+
+    def blind_at_first(path: Path, found: os.stat_result) -> None:
+        looks.append(found)
+        if len(looks) > 1:
+            real(path, found)
+
+    monkeypatch.setattr(files, "_refuse_kind", blind_at_first)
+    with pytest.raises(InputError, match="is a FIFO"):
+        files.read_regular(tmp_path / "a", limit=10)
