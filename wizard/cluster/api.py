@@ -1,31 +1,24 @@
 """The Kubernetes API as raw JSON over one connection pool: time limits on every call, no hidden retries, every failure an `ApiError`.
 
-Thread-safe. A GET whose reused connection was cut before any answer is asked once more. `get`, `find`, `list` and `metadata` wait as told
-when the server is too busy (429 with Retry-After, which every kind answers for a second after its CRD was made: "storage is
-(re)initializing"), 5 s in all; nothing else is repeated here.
+Thread-safe. `get`, `find`, `list` and `metadata` wait as told when the server is too busy (429 with Retry-After, which every kind answers
+for a second after its CRD was made: "storage is (re)initializing"), 5 s in all; other repeats are the caller's.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
-from wizard.clock import SYSTEM, Clock
 from wizard.cluster import apierror
 from wizard.cluster.apierror import ApiError
 from wizard.cluster.resources import known_path
+from wizard.cluster.transport import Transport
 
-CONNECT, READ = 5.0, 30.0
-"""Seconds to reach the server, and to wait for each piece of an answer."""
 PAGE = 500
 """Objects per list request, as kubectl asks (reliability.md 3.5)."""
 PATIENCE = 5.0
 """Seconds in all that a reading call waits for a server that is too busy."""
-LARGEST = 256 * 1024 * 1024
 FIELD_MANAGER = "tierup"
 METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
@@ -37,31 +30,11 @@ Object = dict[str, Any]
 Objects = list[Object]
 
 
-class Api:
-    """One API server. `server` is its URL, `context` the kubeconfig's name for it, `ca_fingerprint` sha256 of the trusted CA,
-    `credential_expires` the client certificate's end in words; `skew` the server's clock minus ours in seconds, known after an answer."""
+class Api(Transport):
+    """What one asks an API server for, on top of its `Transport`."""
 
-    def __init__(
-        self,
-        *,
-        pool: Any,
-        server: str,
-        context: str = "",
-        authorization: Callable[[], str] | None = None,
-        renew: Callable[[], None] | None = None,
-        ca_fingerprint: str = "",
-        credential_expires: str = "",
-        clock: Clock = SYSTEM,
-    ) -> None:
-        self.server = server.rstrip("/")
-        self.context = context
-        self.ca_fingerprint = ca_fingerprint
-        self.credential_expires = credential_expires
-        self.skew: float | None = None
-        self._pool = pool
-        self._authorization = authorization
-        self._renew = renew
-        self._clock = clock
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self._lock = threading.Lock()
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
 
@@ -170,61 +143,6 @@ class Api:
         plural, namespaced = kinds[kind]
         return known_path(api_version, kind, namespace, name, plural=plural, namespaced=namespaced) or ""
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-        timeout: float = READ,
-    ) -> dict[str, Any]:
-        """One request, its JSON object back. Raises ApiError."""
-        doing = f"{method} {path}"
-        payload = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        for last in (False, True):
-            response = self._send(method, path, params, payload, content_type, accept, timeout, doing)
-            try:
-                data = response.read(LARGEST + 1) or b""
-            except Exception as error:
-                raise apierror.from_exception(error, server=self.server, doing=doing) from error
-            finally:
-                response.release_conn()
-            if response.status == 401 and self._renew is not None and not last:
-                self._renew()
-                continue
-            break
-        self._note_time(response.headers)
-        if response.status >= 300:
-            raise self._refused(response, data, doing)
-        if "json" not in response.headers.get("Content-Type", ""):
-            raise apierror.not_kubernetes(self.server, response.headers.get("Content-Type", ""))
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
-            raise ApiError(f"{self.server} answers {doing} with broken JSON", reason="garbled", remedy="it is tried again") from None
-        if not isinstance(value, dict):
-            raise ApiError(f"{self.server} answers {doing} with something that is no object", reason="garbled")
-        return value
-
-    def stream(self, path: str, *, params: Mapping[str, object], read: float, accept: str = "application/json") -> Any:
-        """An open answer (urllib3) to a watch: the caller reads, then calls `shutdown()` or `release_conn()`. `read` is the longest
-        silence in seconds. Raises ApiError when the server refuses or answers something else than JSON."""
-        doing = f"WATCH {path}"
-        response = self._send("GET", path, params, None, "", accept, read, doing)
-        if response.status >= 300 or "json" not in response.headers.get("Content-Type", ""):
-            try:
-                data = response.read(65536) or b""
-            except Exception:
-                data = b""
-            response.close()
-            if response.status >= 300:
-                raise self._refused(response, data, doing)
-            raise apierror.not_kubernetes(self.server, response.headers.get("Content-Type", ""))
-        return response
-
     def _patient(self, ask: Callable[[], T]) -> T:
         left = PATIENCE
         while True:
@@ -235,49 +153,3 @@ class Api:
                     raise
                 left -= error.retry_after
                 self._clock.wait(threading.Event(), error.retry_after)
-
-    def _refused(self, response: Any, data: bytes, doing: str) -> ApiError:
-        error = apierror.from_status(response.status, data, response.headers, server=self.server, doing=doing)
-        if error.status == 401 and self.credential_expires:
-            error = ApiError(
-                f"{error.what}; the client certificate ends {self.credential_expires}",
-                status=401,
-                reason=error.reason,
-                remedy=error.problems[0].remedy,
-            )
-        return error
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, object] | None,
-        payload: bytes | None,
-        content_type: str,
-        accept: str,
-        read: float,
-        doing: str,
-    ) -> Any:
-        import urllib3
-
-        url = self.server + path + (f"?{urlencode({k: str(v) for k, v in params.items()})}" if params else "")
-        headers = {"Accept": accept, "User-Agent": "tierup"} | ({"Content-Type": content_type} if payload is not None else {})
-        token = self._authorization() if self._authorization else ""
-        if token:
-            headers["Authorization"] = token
-        limit = urllib3.Timeout(connect=CONNECT, read=read)
-        for again in (method == "GET", False):
-            try:
-                return self._pool.request(method, url, body=payload, headers=headers, timeout=limit, preload_content=False, redirect=False)
-            except urllib3.exceptions.ProtocolError as error:
-                if not again:
-                    raise apierror.from_exception(error, server=self.server, doing=doing) from error
-            except Exception as error:
-                raise apierror.from_exception(error, server=self.server, doing=doing) from error
-        raise AssertionError("unreachable")
-
-    def _note_time(self, headers: Mapping[str, str]) -> None:
-        try:
-            self.skew = (parsedate_to_datetime(headers["Date"]) - self._clock.now()).total_seconds()
-        except (KeyError, TypeError, ValueError):
-            return

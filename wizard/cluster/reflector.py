@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wizard.clock import SYSTEM, Clock
 from wizard.cluster.api import METADATA_LIST, PAGE, Api
 from wizard.cluster.apierror import ApiError
+from wizard.cluster.freshness import PAUSE, Freshness, backoff, freshness
 from wizard.cluster.watchstream import events
 from wizard.text import clean, seconds_in_words
 
@@ -25,28 +25,10 @@ WATCH = 30
 """Seconds the server is asked to keep a watch open."""
 SILENCE = 40.0
 """Seconds without a byte after which a watch is given up."""
-PAUSE = 1.0
-"""Least seconds between the starts of two watches."""
-FIRST, LONGEST = 0.5, 30.0
-"""Bounds of the pause after a failure, in seconds."""
-REFUSED = 10.0
-"""Least pause after 401 or 403: only a person changes that."""
 ABSENT = 1.5
 """Pause while the kind itself does not exist yet (its CRD comes later)."""
 RELIST = 300.0
 """A full list now and then, should an event have been lost."""
-STALE, DOWN = 10.0, 45.0
-"""Age in seconds at which data of a failing watch are called stale, and at which any data are called down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """How far a copy can be trusted. `live`: as the server has it now. `stale`: the last try failed or is late. `down`: never read, or
-    no word for 45 s. `age` is seconds since the server's last word, infinite before the first."""
-
-    state: str
-    age: float
-    message: str = ""
 
 
 class Reflector:
@@ -120,15 +102,8 @@ class Reflector:
 
     def freshness(self) -> Freshness:
         """How far `objects()` can be trusted now."""
-        if self._contact is None:
-            return Freshness("down", float("inf"), self._message)
-        age = max(0.0, self._clock.monotonic() - self._contact)
-        if age > DOWN:
-            said = f": {self._message}" if self._message else ""
-            return Freshness("down", age, f"no word from the API server for {seconds_in_words(age)}{said}")
-        if self._failing and age > STALE:
-            return Freshness("stale", age, self._message)
-        return Freshness("live", age, self._message if self._failing else "")
+        age = None if self._contact is None else max(0.0, self._clock.monotonic() - self._contact)
+        return freshness(age, self._failing, self._message)
 
     def wait(self, version: int, timeout: float) -> bool:
         """Wait until there is a change after `version`; true when there is one."""
@@ -168,22 +143,16 @@ class Reflector:
                     delay = 0.0
                 else:
                     failures += 1
-                    delay = self._backoff(failures, error)
+                    delay = backoff(failures, error, self._rng, self._pause)
                     self._failing, self._message = True, f"{clean(error.what, limit=300)}; next try in {seconds_in_words(delay)}"
             except Exception as error:  # a thread that dies unseen would leave old data that look live
                 version, failures = "", failures + 1
-                delay = self._backoff(failures, None)
+                delay = backoff(failures, None, self._rng, self._pause)
                 self._failing, self._message = True, clean(f"{type(error).__name__}: {error}", limit=300)
             if delay > 0:
                 self._clock.wait(self._wake, delay)
         with self._changed:
             self._changed.notify_all()
-
-    def _backoff(self, failures: int, error: ApiError | None) -> float:
-        delay: float = min(LONGEST, FIRST * 2.0 ** min(failures - 1, 10)) * (0.5 + self._rng() / 2)
-        if error is not None and error.status in (401, 403):
-            delay = max(delay, REFUSED)
-        return max(delay, self._pause, (error.retry_after or 0.0) if error is not None else 0.0)
 
     def _list(self) -> str:
         self._healthy = False

@@ -8,6 +8,7 @@ from typing import Any
 
 from wizard.cluster import apierror
 from wizard.cluster.apierror import ApiError
+from wizard.cluster.unanswered import from_exception
 
 LINE = 8 * 1024 * 1024
 """No object is larger: etcd keeps 1.5 MiB by default."""
@@ -25,7 +26,7 @@ def events(stream: Any, *, server: str, path: str, stopped: Callable[[], bool]) 
         except Exception as error:
             if stopped():
                 return
-            raise apierror.from_exception(error, server=server, doing=f"WATCH {path}") from error
+            raise from_exception(error, server=server, doing=f"WATCH {path}") from error
         if not piece:
             break
         begin = len(rest)

@@ -75,11 +75,12 @@ def diagnose(
 ) -> Diagnosis | None:
     """The deepest known cause, None when nothing is known to be wrong. Never raises on malformed objects."""
     from wizard.flux.fluxfaults import RULES as ABOUT_FLUX
+    from wizard.flux.placefaults import RULES as ABOUT_PLACES
     from wizard.flux.podfaults import RULES as ABOUT_PODS
 
     newest = sorted(events, key=event_time, reverse=True)
     case = Case(chart_id, helmrelease, kustomizations, source, pods, newest, workloads, claims, nodes, storage_classes, revision)
-    rules: tuple[Rule, ...] = (*ABOUT_PODS, *ABOUT_FLUX)
+    rules: tuple[Rule, ...] = (*ABOUT_PODS, *ABOUT_PLACES, *ABOUT_FLUX)
     for rule in rules:
         found = rule(case)
         if found is not None:
