@@ -88,9 +88,18 @@ def test_grandchildren_do_not_show_the_token_either(server: GitServer, tmp_path:
 def test_one_command_may_ask_more_than_once(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "state", "/x", "main", Token(Secret(VALUE), "ada"))
     repository._clone.ready()
-    loop = "!for i in 1 2 3; do printf 'protocol=http\\nhost=h\\n\\n' | git credential fill; done"
+    told = "for i in 1 2 3 4 5 6 7 8; do printf 'protocol=http\\nhost=h\\nusername=u\\npassword=p\\n\\n' | git credential approve; done"
+    loop = f"!{told}; for i in 1 2 3; do printf 'protocol=http\\nhost=h\\n\\n' | git credential fill; done"
     asked = repository.git.remote("-c", f"alias.ask={loop}", "ask")
     assert asked.out.decode().count(f"password={VALUE}\n") == 3, asked.err
+
+
+def test_no_helper_but_ours_is_told_the_token(server: GitServer, tmp_path: Path) -> None:
+    repository = at(server, tmp_path)
+    repository.fetch()
+    git("config", "--file", repository.directory / "config", "credential.helper", f"store --file={tmp_path / 'kept'}", cwd=tmp_path)
+    apply(repository, tree("a"))
+    assert not (tmp_path / "kept").exists()
 
 
 def test_a_wrong_token_is_called_so_and_the_helper_is_not_asked_for_ever(server: GitServer, tmp_path: Path) -> None:

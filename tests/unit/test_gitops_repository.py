@@ -240,6 +240,17 @@ def test_a_remote_that_moved_is_refused_and_the_next_run_takes_it_in(repository:
     assert person.reads("notes.md") == "first"
 
 
+def test_a_remote_that_was_set_back_is_refused_too(repository: Repository, remote: Path) -> None:
+    """The server would take the push: it is a fast-forward there as well, and would bring back what somebody took away."""
+    first = apply(repository, tree("a"))
+    apply(repository, tree("a", "b"))
+    prepared = repository.prepare(tree("a", "b", "c"), cluster="home", message="m")
+    git("update-ref", "refs/heads/main", first.commit, cwd=remote)
+    with pytest.raises(NeedsOperator, match="moved"):
+        repository.push(prepared)
+    assert heads(remote)["main"] == first.commit
+
+
 def test_a_race_within_the_push_moves_neither_branch(
     repository: Repository, remote: Path, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,11 +327,14 @@ def test_the_operators_own_git_configuration_changes_nothing(
     (home / "hooks").mkdir(parents=True)
     (home / "hooks" / "pre-push").write_text("#!/bin/sh\nexit 1\n")
     (home / "hooks" / "pre-push").chmod(0o700)
-    (home / ".gitconfig").write_text(
-        f"[core]\n\thooksPath = {home}/hooks\n\tautocrlf = true\n[commit]\n\tgpgsign = true\n[user]\n\tname = Ada\n"
-    )
+    config = ["[core]", f"hooksPath = {home}/hooks", "autocrlf = true", "[user]", "name = Ada", '[url "/nowhere"]', f"insteadOf = {remote}"]
+    (home / ".gitconfig").write_text("\n".join(config))
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    repository.fetch()
+    (repository.directory / "hooks").mkdir()
+    (repository.directory / "hooks" / "reference-transaction").write_text("#!/bin/sh\nexit 1\n")
+    (repository.directory / "hooks" / "reference-transaction").chmod(0o700)
     prepared = apply(repository, tree("a"))
     assert heads(remote)["main"] == prepared.commit
     assert git("log", "-1", "--format=%an %ae", "main", cwd=remote) == "tierup tierup@localhost"
