@@ -84,14 +84,27 @@ def _longest(lab: Lab, order: Order) -> tuple[float, tuple[str, ...]]:
 
 def _again(lab: Lab, path: str, owner: str) -> float:
     """Delete an object, have the Kustomization it comes from put it back, and wait until it is Ready: seconds."""
-    uid = lab.api("GET", path)["metadata"]["uid"]
+    found = lab.api("GET", path)
+    uid = found["metadata"]["uid"]
     lab.api("DELETE", path)
     until(lambda: _gone(lab, path), 60)
+    for entry in (found.get("status", {}).get("inventory") or {}).get("entries", []) if found["kind"] == "Kustomization" else []:
+        _remove(lab, entry)  # claims are orphaned by design: left in place they would be Ready at once
     begun = time.perf_counter()
     note = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": str(time.time_ns())}}}
     lab.api("PATCH", f"{KUSTOMIZE}/namespaces/flux-system/kustomizations/{owner}", note, content_type="application/merge-patch+json")
     until(lambda: _ready(lab, path, uid), 120)
     return time.perf_counter() - begun
+
+
+def _remove(lab: Lab, entry: dict[str, str]) -> None:
+    namespace, name, group, kind = entry["id"].split("_")
+    base = f"/apis/{group}/{entry['v']}" if group else f"/api/{entry['v']}"
+    plural = next(r["name"] for r in lab.api("GET", base)["resources"] if r["kind"] == kind and "/" not in r["name"])
+    path = f"{base}/namespaces/{namespace}/{plural}" if namespace else f"{base}/{plural}"
+    if any(item["metadata"]["name"] == name for item in lab.api("GET", path)["items"]):
+        lab.api("DELETE", f"{path}/{name}")
+        until(lambda: _gone(lab, f"{path}/{name}"), 60)
 
 
 def _gone(lab: Lab, path: str) -> bool:

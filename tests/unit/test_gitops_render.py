@@ -41,7 +41,7 @@ def one(tree: Tree, path: str) -> dict[str, Any]:
 
 def kustomizations(tree: Tree) -> dict[str, dict[str, Any]]:
     """Name -> spec of every Flux Kustomization that the index reaches."""
-    found = [d for path in one(tree, "kustomization.yaml")["resources"] for d in documents(tree, path)]
+    found = [d for path in one(tree, "kustomization.yaml")["resources"][1:] for d in documents(tree, path)]
     assert all(d["apiVersion"] == "kustomize.toolkit.fluxcd.io/v1" and d["metadata"]["namespace"] == "flux-system" for d in found)
     specs = {d["metadata"]["name"]: d["spec"] for d in found}
     assert len(specs) == len(found)
@@ -77,9 +77,8 @@ def homelab() -> tuple[Plan, Catalog, Tree]:
 
 def test_every_file_of_the_homelab_is_reached_from_its_index(homelab: tuple[Plan, Catalog, Tree]) -> None:
     tree = homelab[2]
-    reached = {"kustomization.yaml", "tierup.yaml", *one(tree, "kustomization.yaml")["resources"]}
-    for spec in kustomizations(tree).values():
-        folder = spec["path"].removeprefix(f"./{ROOT}/")
+    reached = {"kustomization.yaml", "tierup.yaml", *one(tree, "kustomization.yaml")["resources"][1:]}
+    for folder in ["namespaces", *(spec["path"].removeprefix(f"./{ROOT}/") for spec in kustomizations(tree).values())]:
         reached |= {
             f"{folder}/kustomization.yaml",
             *(f"{folder}/{name}" for name in one(tree, f"{folder}/kustomization.yaml")["resources"]),
@@ -97,8 +96,7 @@ def test_every_dependency_of_the_homelab_exists_and_gates_by_ready(homelab: tupl
             found = one(tree, f"{known.charts[chart_id].tier}/{chart_id}/helmrelease.yaml")
             releases[found["metadata"]["namespace"], found["metadata"]["name"]] = found
     for name, spec in specs.items():
-        assert name == "namespaces" or waits(spec)[0] == "namespaces"
-        for other in waits(spec)[1:]:
+        for other in waits(spec):
             assert specs[other]["wait"] is True, (name, other)
     for found in releases.values():
         for other in found["spec"].get("dependsOn", []):
@@ -112,19 +110,18 @@ def test_the_homelab_asks_flux_for_what_the_design_says(homelab: tuple[Plan, Cat
         assert spec["interval"] == "1h" and spec["retryInterval"] == "30s"
         assert int(spec["timeout"].removesuffix("m")) >= 15
         assert spec["sourceRef"] == {"kind": "GitRepository", "name": "flux-system"}
-        if name != "namespaces":
-            assert spec["postBuild"]["substituteFrom"] == [{"kind": "ConfigMap", "name": "cluster-settings"}]
-            # With an empty ConfigMap Flux would else leave every escape as it is.
-            assert spec["postBuild"]["substituteStrategy"] == "Always"
+        assert spec["postBuild"]["substituteFrom"] == [{"kind": "ConfigMap", "name": "cluster-settings"}], name
+        # With an empty ConfigMap Flux would else leave every escape as it is.
+        assert spec["postBuild"]["substituteStrategy"] == "Always"
 
 
 def test_the_two_kinds_of_edges() -> None:
     tree = rendered(plan_of(SMALL, "operator", "issuer", "app", "user", "cni"), SMALL)
     specs = kustomizations(tree)
-    assert waits(specs["app"]) == ["namespaces", "app-claims"]
-    assert waits(specs["app-claims"]) == ["namespaces", "operator"]
-    assert waits(specs["issuer-config"]) == ["namespaces", "issuer", "operator"]
-    assert waits(specs["cni-config"]) == ["namespaces", "operator"]
+    assert waits(specs["app"]) == ["app-claims"]
+    assert waits(specs["app-claims"]) == ["operator"]
+    assert waits(specs["issuer-config"]) == ["issuer", "operator"]
+    assert waits(specs["cni-config"]) == ["operator"]
     assert {name for name, spec in specs.items() if spec["wait"]} == {"operator", "issuer", "issuer-config", "app-claims", "cni-config"}
     assert one(tree, "apps/app/helmrelease.yaml")["spec"]["dependsOn"] == [{"name": "issuer", "namespace": "issuer"}]
     assert one(tree, "apps/user/helmrelease.yaml")["spec"]["dependsOn"] == [{"name": "application", "namespace": "app"}]
@@ -160,7 +157,19 @@ def test_claims_are_neither_pruned_nor_deleted_and_config_is() -> None:
     assert (specs["app-claims"]["prune"], specs["app-claims"]["deletionPolicy"]) == (False, "Orphan")
     assert specs["issuer-config"]["prune"] is True and "deletionPolicy" not in specs["issuer-config"]
     assert specs["app"]["prune"] is True
-    assert (specs["namespaces"]["prune"], specs["namespaces"]["deletionPolicy"]) == (False, "Orphan")
+
+
+def test_namespaces_come_first_and_are_never_pruned(homelab: tuple[Plan, Catalog, Tree]) -> None:
+    """The Kustomization Flux starts from applies Namespaces before all else in it and waits for them (kustomize-controller's stages)."""
+    _, _, tree = homelab
+    assert one(tree, "kustomization.yaml")["resources"][0] == "namespaces"
+    found = [path for path in tree if "/namespaces/" in path and not path.endswith("kustomization.yaml")]
+    assert found
+    for path in found:
+        assert (
+            one(tree, path.partition("/")[2].partition("/")[2])["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/prune"]
+            == "disabled"
+        )
 
 
 def test_a_release_is_tried_for_ever_and_keeps_its_definitions_new() -> None:
@@ -395,7 +404,7 @@ def test_a_thousand_charts_give_a_tree_of_theirs() -> None:
     )
     plan = plan_of(known, *known.charts)
     tree = render(plan, known, resolve(plan, known, cluster()))
-    assert len(kustomizations(tree)) == 1001
+    assert len(kustomizations(tree)) == 1000
 
 
 def test_golden_bytes_of_one_chart() -> None:

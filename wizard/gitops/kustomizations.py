@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wizard.gitops.layout import FLUX_NAMESPACE, GIT_SOURCE, NAMESPACES, SETTINGS, Node
+from wizard.gitops.layout import FLUX_NAMESPACE, GIT_SOURCE, SETTINGS, Node
 
 API = "kustomize.toolkit.fluxcd.io/v1"
 
@@ -74,12 +74,6 @@ def part_kustomization(
     return _object(one.name, {**spec, **_SUBSTITUTE})
 
 
-def namespaces_kustomization(path: str, timeout: str) -> dict[str, Any]:
-    """The Kustomization of all namespaces. Nothing in it is ever deleted: a namespace takes all that lies in it along."""
-    spec = _spec(path, timeout, None)
-    return _object(NAMESPACES, {**spec, "prune": False, "deletionPolicy": "Orphan", "wait": False})
-
-
 def folder(resources: Iterable[str]) -> dict[str, Any]:
     """The `kustomization.yaml` of a folder: what in it is applied."""
     return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(resources)}
@@ -91,7 +85,7 @@ _SUBSTITUTE: dict[str, Any] = {
 }
 
 
-def _spec(path: str, timeout: str, waits_for: Sequence[Node] | None) -> dict[str, Any]:
+def _spec(path: str, timeout: str, waits_for: Sequence[Node]) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "interval": "1h",
         # Without it a failed apply is tried again only after `interval`.
@@ -100,8 +94,8 @@ def _spec(path: str, timeout: str, waits_for: Sequence[Node] | None) -> dict[str
         "sourceRef": {"kind": "GitRepository", "name": GIT_SOURCE},
         "path": f"./{path}",
     }
-    if waits_for is not None:
-        spec["dependsOn"] = [{"name": NAMESPACES}, *({"name": other.name} for other in waits_for)]
+    if waits_for:
+        spec["dependsOn"] = [{"name": other.name} for other in waits_for]
     return spec
 
 

@@ -15,6 +15,8 @@ GIT_SOURCE: Final = "flux-system"
 SETTINGS: Final = "cluster-settings"
 """ConfigMap in the Flux namespace whose entries stand in for `${name}`."""
 NAMESPACES: Final = "namespaces"
+"""Folder of the namespaces. The Kustomization that Flux starts from applies them itself, before all else it holds: a Kustomization
+of their own would cost every other one a dependency, seen again after 2 s."""
 TERRAFORM_TIER: Final = "cluster"
 """Charts of this tier are installed by Terraform before Flux runs; Flux gets their custom resources alone."""
 RENDER_BRANCH: Final = "tierup/render"

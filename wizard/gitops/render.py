@@ -10,7 +10,7 @@ from wizard.documents import dump
 from wizard.errors import InputError, Problem, TierupError
 from wizard.gitops.gates import Gates, gates, timeout
 from wizard.gitops.helmreleases import helm_release, release_name
-from wizard.gitops.kustomizations import BUILTIN_HEALTH, chart_kustomization, folder, namespaces_kustomization, part_kustomization
+from wizard.gitops.kustomizations import BUILTIN_HEALTH, chart_kustomization, folder, part_kustomization
 from wizard.gitops.layout import NAMESPACES, TERRAFORM_TIER, Node, cluster_folder
 from wizard.gitops.namespaces import levels, namespace
 from wizard.gitops.pages import readme, renovate
@@ -51,7 +51,7 @@ def render(
     nodes = {one for c in charts for one in _nodes(c, filled[c.id])}
     cluster = _Cluster(root, plan, catalog, gates(order, nodes), timeout(order, catalog), versions or {})
     tree: Tree = {f"{root}/tierup.yaml": plan.to_yaml().encode()}
-    listed = [f"{NAMESPACES}.yaml"]
+    listed = [NAMESPACES]
     for chart in sorted(charts, key=lambda c: (_TIER_ORDER.index(c.tier), c.id)):
         parts = [one for one in _nodes(chart, filled[chart.id]) if one in nodes]
         if parts:
@@ -122,7 +122,6 @@ class _Cluster:
         path = f"{self.root}/{NAMESPACES}"
         found = levels(charts)
         tree = {f"{path}/{name}.yaml": _yaml(namespace(name, level)) for name, level in found.items()}
-        tree[f"{path}.yaml"] = _yaml(namespaces_kustomization(path, self.limit))
         tree[f"{path}/kustomization.yaml"] = _yaml(folder(f"{name}.yaml" for name in found))
         return tree
 

@@ -1,6 +1,6 @@
 locals {
   # Flags are appended: the controllers take the last of two. `size = "small"` sets 5 workers and looks at dependencies every
-  # 10 s; every 2 s brings a chart up as soon as what it needs is Ready.
+  # 10 s; every second brings a chart up as soon as what it needs is Ready.
   # A new commit ends the wait for the health of the old one (CancelHealthCheckOnNewRevision).
   controllers = {
     kustomize-controller = var.kustomize_workers
@@ -11,7 +11,7 @@ locals {
     target = { kind = "Deployment", name = name }
     patch = yamlencode(concat(
       [for flag in [
-        "--requeue-dependency=2s",
+        "--requeue-dependency=1s",
         "--concurrent=${workers}",
         "--feature-gates=CancelHealthCheckOnNewRevision=true",
         ] : {
