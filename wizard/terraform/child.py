@@ -20,6 +20,7 @@ from wizard.files import read_regular, write_atomic
 from wizard.terraform.backend import SLACK, LockInfo
 
 NAME = "child.json"
+_NAMES = ("terraform", "tofu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,16 @@ def read(directory: Path) -> Child | None:
 
 
 def at_work(directory: Path) -> tuple[int, ...]:
-    """Process ids that work in this directory: Terraform, and its providers, which outlive it and finish their requests."""
+    """Process ids of Terraform in this directory, and of its providers, which outlive it and finish their requests. Told by their
+    name: an operator's shell that stands in the directory is not waited for."""
     here = os.path.realpath(directory)
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "cwd").readlink() == Path(here) and int(entry.name) != os.getpid():
+            if (entry / "comm").read_text().startswith(_NAMES) and (entry / "cwd").readlink() == Path(here):
                 found.append(int(entry.name))
-        except (OSError, ValueError):
-            continue
+        except OSError:
+            continue  # it has ended, or is another user's
     return tuple(sorted(found))
 
 

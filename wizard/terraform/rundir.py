@@ -80,7 +80,8 @@ def is_ready(directory: Path, digest: str) -> bool:
 
 
 def mark_ready(directory: Path, digest: str) -> None:
-    """Remember a successful `init`."""
+    """Remember a successful `init`, in the folder it filled: who deletes that asks for another."""
+    (directory / DATA).mkdir(mode=0o700, exist_ok=True)  # a root without providers and backend gets none
     write_atomic(directory / DATA / _STAMP, digest)
 
 

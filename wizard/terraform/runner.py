@@ -10,7 +10,7 @@ from typing import Any
 
 from wizard import process
 from wizard.clock import SYSTEM, Clock
-from wizard.errors import Problem, TierupError
+from wizard.errors import Cancelled, Problem, TierupError
 from wizard.terraform import child
 from wizard.terraform.backend import StateLocked, from_diagnostic
 from wizard.terraform.events import Diagnostic, Event, Raw, Tail, problem
@@ -96,7 +96,7 @@ class Runner:
         while child.living(self.directory):
             waited = True
             if cancel is not None and cancel.is_set():
-                raise TierupError("Terraform of an earlier run is still at work", remedy="Let it finish, then `tierup resume`.")
+                raise Cancelled("Terraform of an earlier run is still at work", remedy="Let it finish, then `tierup resume`.")
             self._clock.wait(cancel or self._never, 0.2)
         return waited
 

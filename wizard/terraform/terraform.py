@@ -20,6 +20,7 @@ from wizard.terraform.runner import OnChild, OnEvent, Outcome
 
 T = TypeVar("T")
 _ERRORED_STATE = "errored.tfstate"
+_SAVED_PLAN = "apply.tfplan"
 _NOT_READY = (
     "Backend initialization required",
     "Backend configuration changed",
@@ -83,8 +84,11 @@ class Terraform:
         cancel: threading.Event | None = None,
     ) -> TerraformPlan:
         """What would change. Without `secrets` and without a lock, as Review asks, nothing is written to the cluster. `out` keeps
-        the plan for an apply (0600); `foreign`: Helm releases that exist already, see review.read."""
+        the plan for an apply (0600); `foreign`: Helm releases that exist already, see review.read. A Terraform that an engine
+        which is gone left at work here is waited for first."""
+        self.settle(cancel)
         self.init()
+        (self._directory / _SAVED_PLAN).unlink(missing_ok=True)
         kept = out or self._directory / "review.tfplan"
         released: tuple[str, ...] = ()
         try:
@@ -120,10 +124,10 @@ class Terraform:
         NeedsOperator when something changed since Review, or when a Secret would be written without its values; Cancelled when
         `cancel` made Terraform stop before its end; StateLocked when somebody else is at it.
         """
-        self._do.run.settle(cancel=cancel)
+        self.settle(cancel)
         self.init()
         self._push_errored_state()
-        saved = self._directory / "apply.tfplan"
+        saved = self._directory / _SAVED_PLAN
         try:
             plan = self._unlocking(lambda: self.plan(secrets, lock=True, out=saved, cancel=cancel))
             self._approve(plan, approved_digest, approved)
@@ -139,6 +143,11 @@ class Terraform:
             return plan
         finally:
             saved.unlink(missing_ok=True)
+
+    def settle(self, cancel: threading.Event | None = None) -> bool:
+        """Wait for what an earlier engine left at work in the run directory (it finishes by itself); true when there was something.
+        `cancel` ends the waiting with Cancelled, not the work."""
+        return self._do.run.settle(cancel=cancel)
 
     def release_stale_lock(self, info: LockInfo) -> bool:
         """Free the state if the lock's holder is proved dead; true when it was."""
