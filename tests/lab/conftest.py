@@ -23,6 +23,7 @@ def lab(session_lab: Lab) -> Iterator[Lab]:
     for chart in ("reloader", "jellyfin"):
         session_lab.knob(chart)
     session_lab.git_server("ok")
+    session_lab.registry_server("ok")
 
 
 @pytest.fixture

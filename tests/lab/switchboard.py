@@ -80,9 +80,11 @@ class Switchboard:
         """`slow` lets the registry run a tenth of each second."""
         if mode not in REGISTRY_MODES:
             raise ValueError(f"no such mode: {mode} (there are {', '.join(REGISTRY_MODES)})")
+        part = self._parts["registry"]
+        if mode == self._registry_mode == "ok" and part.is_running:
+            return
         self._slow.set()
         self._registry_mode = mode
-        part = self._parts["registry"]
         part.stop()
         if mode == "down":
             return
@@ -96,8 +98,7 @@ class Switchboard:
     def reset(self) -> None:
         self._git.switch("ok")
         empty_repository(self._directory / "git" / "homelab.git")
-        if self._registry_mode != "ok" or not self._parts["registry"].is_running:
-            self.registry("ok")
+        self.registry("ok")
         self._cluster.reset()
 
     def watch_runtime(self, crds: Any) -> None:
