@@ -5,23 +5,17 @@ Works on the event stream of PyYAML's C parser: no objects are composed, so neit
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 from yaml._yaml import CParser
 
+from wizard.documents.characters import CONTROL, DECEPTIVE, MOST_PROBLEMS, decode, forbidden, forbidden_in
 from wizard.documents.scalars import Unreadable, resolve
 from wizard.errors import InputError, Place, Problem
 
 DEEPEST = 32
-MOST_PROBLEMS = 50
-
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
-# Bidi marks, overrides and isolates, zero-width space, separators, BOM, tag characters: they make a file read otherwise than
-# it looks. Joiners (U+200C, U+200D) are part of words and emoji; names are ASCII by their own patterns.
-_DECEPTIVE = re.compile("[\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]")
 
 Path = tuple[str | int, ...]
 
@@ -70,44 +64,14 @@ def load(data: bytes, *, name: str, limit: int = 256 * 1024) -> Document:
     duplicate keys, anchors, tags, merge keys, several documents, nesting deeper than 32, control and bidi characters.
     No message repeats what the file holds, since it may be a secret.
     """
-    text = _decode(data, name, limit)
+    text = decode(data, name, limit)
     reader = _Reader(name)
-    reader.problems += _characters(text, name)
+    reader.problems += forbidden_in(text, name)
     if not reader.problems:
         reader.read(text)
     if reader.problems:
         raise InputError(reader.problems[:MOST_PROBLEMS])
     return Document(name, reader.value, reader.values, reader.keys)
-
-
-def _decode(data: bytes, name: str, limit: int) -> str:
-    if len(data) > limit:
-        raise InputError(f"the file has {len(data)} bytes, at most {limit} are read", place=Place(name))
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError("the file is UTF-16", place=Place(name), remedy="save it as UTF-8")
-    if (nul := data.find(b"\0")) >= 0:
-        raise InputError(f"the file is not text: NUL at byte {nul}", place=Place(name))
-    try:
-        return data.removeprefix(b"\xef\xbb\xbf").decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"the file is not UTF-8: byte {error.start}", place=Place(name), remedy="save it as UTF-8") from None
-
-
-def _characters(text: str, name: str) -> list[Problem]:
-    problems = []
-    if not text.isascii() or _CONTROL.search(text):
-        for pattern in (_CONTROL, _DECEPTIVE):
-            for match in pattern.finditer(text):
-                line = text.count("\n", 0, match.start()) + 1
-                column = match.start() - text.rfind("\n", 0, match.start())
-                problems.append(Problem(_forbidden(match[0]), Place(name, line, column)))
-                if len(problems) >= MOST_PROBLEMS:
-                    break
-    return problems
-
-
-def _forbidden(char: str) -> str:
-    return f"forbidden character U+{ord(char):04X}"
 
 
 @dataclass(slots=True)
@@ -209,8 +173,8 @@ class _Reader:
         self.add(value, event.start_mark, text if plain else None)
 
     def characters(self, text: str, mark: Any) -> None:
-        if not text.isprintable() and (found := _CONTROL.search(text) or _DECEPTIVE.search(text)):
-            self.problem(_forbidden(found[0]), mark)
+        if not text.isprintable() and (found := CONTROL.search(text) or DECEPTIVE.search(text)):
+            self.problem(forbidden(found[0]), mark)
 
     def key(self, level: _Level, text: str, plain: bool, mark: Any) -> None:
         if plain:
