@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,11 @@ def launch(places: Places, request: Request, plan: str) -> Connection:
     run = private_directory(places.runs / (SYSTEM.now().strftime("%Y%m%dT%H%M%S.%fZ") + "-" + secrets.token_hex(2)))
     write_atomic(run / "plan.yaml", plan)
     write_atomic(run / FILE, request.to_json())
-    return _start(places, run)
+    try:
+        return _start(places, run)
+    except Locked:
+        shutil.rmtree(run)  # it never was: the run that goes on stays the last one
+        raise
 
 
 def resume(places: Places, run: Path) -> Connection:
@@ -43,12 +48,12 @@ def _start(places: Places, run: Path) -> Connection:
     argv = [sys.executable, "-P", "-m", "wizard.journeys", os.fspath(run)]
     engine = process.start(argv, cwd=run, env=process.environment(keep=NEEDED), log=run / "engine.log")
     try:
-        while True:
-            view = wait_for(places.socket, START, lambda: engine.poll() is None)
-            if next(view.states()).run == run.name:
-                return view
-            view.close()  # the socket of another engine: ours will find the lock taken and end
-            engine.wait(START)
+        view = wait_for(places.socket, START, lambda: engine.poll() is None)
+        if next(view.states()).run == run.name:
+            return view
+        view.close()  # another engine answers: ours finds the lock taken and ends
+        engine.wait(START)
+        raise EngineGone("refused")
     except (EngineGone, StopIteration):
         code = engine.poll()
         said = (run / "engine.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -113,10 +113,10 @@ class Look:
         found: list[Change] = []
         for finding in self.findings:
             if finding.value is not None:
-                action = {"generate": "create"}.get(finding.action, finding.action)
-                found.append(
-                    Change("secret", "update" if action == "replace" else action, finding.name, f"{finding.origin}, {finding.purpose}")
-                )
+                action = "update" if finding.action == "replace" else "create"
+                # What a view read for us came from where the plan says: its environment, or the operator's hands.
+                origin = self.plan.secrets.get(finding.name, "given") if finding.origin == "given" else finding.origin
+                found.append(Change("secret", action, finding.name, f"{origin}, {finding.purpose}"))
         for manifest in self.manifests:
             found += manifests.changes(manifest, self.absent[manifest.chart])
         for root in inputs.ROOTS:
