@@ -82,6 +82,11 @@ def lease_path(root: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/lock-tfstate-default-{suffix(root)}"
 
 
+def state_path(root: str) -> str:
+    """API path of the Secret with the state of a shipped root."""
+    return f"/api/v1/namespaces/{NAMESPACE}/secrets/tfstate-default-{suffix(root)}"
+
+
 def suffix(root: str) -> str:
     """`secret_suffix` of a shipped root, as its versions.tf has it."""
     return f"tierup-{root}"

@@ -36,9 +36,11 @@ class Commands:
         context: str | None,
         log_dir: Path,
         *,
+        cache: Path | None = None,
         on_child: OnChild | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
+        self._cache = cache or directory.parent / "plugins"
         self.root = directory.name
         self.directory = private_directory(directory)
         self._path = path
@@ -74,15 +76,18 @@ class Commands:
         rundir.mark_ready(self.directory, rundir.wanted(self.directory, self.version(), backend, env))
         return True
 
-    def plan(self, secrets: SecretValues | None, out: Path, *, lock: bool, cancel: threading.Event | None) -> Outcome:
-        """`terraform plan` into the file `out`; its code is 0 (nothing), 2 (changes) or 1."""
-        locking: dict[str, Any] = {"lock_timeout": LOCK_WAIT} if lock else {"lock": False}
+    def plan(self, secrets: SecretValues | None, out: Path, *, lock: str, cancel: threading.Event | None) -> Outcome:
+        """`terraform plan` into the file `out`; its code is 0 (nothing), 2 (changes) or 1. `lock`: how long to wait for the state's
+        lock; empty: without one."""
+        locking: dict[str, Any] = {"lock_timeout": lock} if lock else {"lock": False}
         command = self._argv("plan", json=FLAG, input=False, detailed_exitcode=FLAG, out=out, **locking, **_file(secrets))
         return self.run(command, self._environment(), name="plan", pipes=_pipes(secrets), cancel=cancel)
 
-    def apply(self, plan: Path, secrets: SecretValues | None, on_event: OnEvent | None, cancel: threading.Event | None) -> Outcome:
+    def apply(
+        self, plan: Path, secrets: SecretValues | None, on_event: OnEvent | None, cancel: threading.Event | None, *, lock: str
+    ) -> Outcome:
         """`terraform apply` of a saved plan. Ephemeral values must be given again, nothing else may be."""
-        command = self._argv("apply", str(plan), json=FLAG, input=False, lock_timeout=LOCK_WAIT, **_file(secrets))
+        command = self._argv("apply", str(plan), json=FLAG, input=False, lock_timeout=lock, **_file(secrets))
         return self.run(command, self._environment(), name="apply", pipes=_pipes(secrets), on_event=on_event, cancel=cancel)
 
     def show(self, plan: Path) -> Mapping[str, Any]:
@@ -122,9 +127,8 @@ class Commands:
         return argv(self.version().path, command, *arguments, **options)
 
     def _environment(self) -> dict[str, str]:
-        cache = str(self.directory.parent / "plugins")
         env = program.environment({"TF_DATA_DIR": str(self.directory / rundir.DATA)})
-        return {"TF_PLUGIN_CACHE_DIR": cache, **env}
+        return {"TF_PLUGIN_CACHE_DIR": str(self._cache), **env}
 
 
 def _file(secrets: SecretValues | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ MACHINE = "machine.auto.tfvars.json"
 DATA = ".terraform"
 _STAMP = "tierup-init.json"
 _ROOT_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(tf|tf\.json|tfvars\.json|tfvars|hcl)$|^\.terraform\.lock\.hcl$")
+OVERRIDE = "backend_override.tf"
 _KUBERNETES_BACKEND = re.compile(r'^\s*backend\s+"kubernetes"', re.MULTILINE)
 _LIMIT = 16 * 1024 * 1024
 
@@ -58,7 +59,9 @@ def write_machine(directory: Path, values: Mapping[str, Any]) -> None:
 
 def backend_config(directory: Path, kubeconfig: Path, context: str | None) -> dict[str, str]:
     """The settings of the shipped backend that differ per machine; none when the operator put another backend in its place."""
-    if not any(_KUBERNETES_BACKEND.search(_content(file).decode("utf-8", "replace")) for file in sorted(directory.glob("*.tf"))):
+    if (directory / OVERRIDE).exists() or not any(
+        _KUBERNETES_BACKEND.search(_content(file).decode("utf-8", "replace")) for file in sorted(directory.glob("*.tf"))
+    ):
         return {}
     return {"config_path": str(kubeconfig), **({"config_context": context} if context else {})}
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +14,7 @@ from wizard.clock import SYSTEM, Clock
 from wizard.errors import Cancelled, NeedsOperator, Problem
 from wizard.terraform import child, program, review, rundir
 from wizard.terraform.backend import IsDead, LockInfo, StateLocked
-from wizard.terraform.commands import Commands
+from wizard.terraform.commands import LOCK_WAIT, Commands
 from wizard.terraform.events import Diagnostic
 from wizard.terraform.inputs import SecretValues
 from wizard.terraform.review import TerraformPlan
@@ -49,14 +51,20 @@ class Terraform:
         log_dir: Path,
         *,
         machine: Mapping[str, Any] | None = None,
+        cache: Path | None = None,
         is_dead: IsDead | None = None,
         on_child: OnChild | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self.root = directory.name
-        self._do = Commands(path, directory, kubeconfig, context, log_dir, on_child=on_child, clock=clock)
         self._directory = directory
         self._machine = dict(machine or {})
+        self._files: dict[str, bytes] = {}
+        cache = cache or directory.parent / "plugins"
+        self._do = Commands(path, directory, kubeconfig, context, log_dir, cache=cache, on_child=on_child, clock=clock)
+        self._elsewhere = partial(
+            Terraform, path, kubeconfig=kubeconfig, context=context, log_dir=log_dir, machine=self._machine, cache=cache, on_child=on_child
+        )
         self._is_dead = is_dead or (lambda info: child.holder_is_dead(info, directory))
         self._pinned = False
 
@@ -66,6 +74,7 @@ class Terraform:
 
     def stage(self, files: Mapping[str, bytes]) -> None:
         """Put the root's files (names without a path, as they are in the repository) into the run directory."""
+        self._files = dict(files)
         rundir.stage(self._directory, files)
         self._pinned = rundir.LOCK_FILE in files
 
@@ -78,15 +87,22 @@ class Terraform:
         self,
         secrets: SecretValues | None = None,
         *,
-        lock: bool = False,
+        lock: str = "",
         out: Path | None = None,
+        fresh: bool = False,
         foreign: Iterable[tuple[str, str]] = (),
         cancel: threading.Event | None = None,
     ) -> TerraformPlan:
-        """What would change. Without `secrets` and without a lock, as Review asks, nothing is written to the cluster. `out` keeps
+        """What would change. `lock` is how long to wait for the state's lock ("60s"; empty, as Review asks: without one); `out` keeps
         the plan for an apply (0600); `foreign`: Helm releases that exist already, see review.read. A Terraform that an engine
-        which is gone left at work here is waited for first."""
+        which is gone left at work here is waited for first.
+
+        `fresh`: the cluster has no state of this root yet (nothing at backend.state_path). The backend would write an empty one
+        even for a plan, so the plan is made without it, and nothing is written to the cluster.
+        """
         self.settle(cancel)
+        if fresh:
+            return self._plan_elsewhere(foreign, cancel)
         self.init()
         (self._directory / _SAVED_PLAN).unlink(missing_ok=True)
         kept = out or self._directory / "review.tfplan"
@@ -129,17 +145,17 @@ class Terraform:
         self._push_errored_state()
         saved = self._directory / _SAVED_PLAN
         try:
-            plan = self._unlocking(lambda: self.plan(secrets, lock=True, out=saved, cancel=cancel))
+            plan = self._unlocking(lambda wait: self.plan(secrets, lock=wait, out=saved, cancel=cancel))
             self._approve(plan, approved_digest, approved)
             rest = plan
             if plan.released:
                 for name in plan.released:
                     self._do.forget(f'{review.NAMESPACE}.this["{name}"]')
-                rest = self._unlocking(lambda: self.plan(secrets, lock=True, out=saved, cancel=cancel))
+                rest = self._unlocking(lambda wait: self.plan(secrets, lock=wait, out=saved, cancel=cancel))
                 self._approve(rest, None, plan.marks)
             if rest.planned:
                 self._refuse_empty(rest, secrets)
-                self._unlocking(lambda: self._apply(saved, secrets, on_event, cancel))
+                self._unlocking(lambda wait: self._check(self._do.apply(saved, secrets, on_event, cancel, lock=wait)))
             return plan
         finally:
             saved.unlink(missing_ok=True)
@@ -161,19 +177,32 @@ class Terraform:
         self.init()
         return self._do.addresses()
 
-    def _apply(self, saved: Path, secrets: SecretValues | None, on_event: OnEvent | None, cancel: threading.Event | None) -> None:
-        outcome = self._do.apply(saved, secrets, on_event, cancel)
+    def _check(self, outcome: Outcome) -> None:
         if outcome.code != 0:
             raise self._failure(outcome, "apply")
 
-    def _unlocking(self, act: Callable[[], T]) -> T:
-        """Once more after a lock was in the way whose holder is proved dead."""
+    def _unlocking(self, act: Callable[[str], T]) -> T:
+        """Without waiting; if the state is locked, once more: at once when the holder is proved dead, else after a while."""
         try:
-            return act()
+            return act("0s")
         except StateLocked as locked:
-            if locked.info is None or not self.release_stale_lock(locked.info):
-                raise
-        return act()
+            if locked.info is not None:
+                self.release_stale_lock(locked.info)
+        return act(LOCK_WAIT)
+
+    def _plan_elsewhere(self, foreign: Iterable[tuple[str, str]], cancel: threading.Event | None) -> TerraformPlan:
+        """The same root with a state file of its own that stays empty, in a folder that is gone afterwards."""
+        folder = self._directory / "fresh"
+        try:
+            other = self._elsewhere(directory=folder / self.root)
+            other.stage({**self._files, rundir.OVERRIDE: b'terraform {\n  backend "local" {}\n}\n'})
+            plan = other.plan(foreign=foreign, cancel=cancel)
+            chosen = folder / self.root / rundir.LOCK_FILE  # the provider versions the plan was made with
+            if chosen.exists():
+                rundir.stage(self._directory, {**self._files, rundir.LOCK_FILE: chosen.read_bytes()})
+            return plan
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _approve(self, plan: TerraformPlan, digest: str | None, approved: Iterable[str]) -> None:
         beyond = () if plan.digest == digest else plan.beyond(approved)
