@@ -120,9 +120,9 @@ def test_the_two_kinds_of_edges() -> None:
     specs = kustomizations(tree)
     assert waits(specs["app"]) == ["app-claims"]
     assert waits(specs["app-claims"]) == ["operator"]
-    assert waits(specs["issuer-config"]) == ["issuer", "operator"]
+    assert waits(specs["issuer-config"]) == ["operator"]
     assert waits(specs["cni-config"]) == ["operator"]
-    assert {name for name, spec in specs.items() if spec["wait"]} == {"operator", "issuer", "issuer-config", "app-claims", "cni-config"}
+    assert {name for name, spec in specs.items() if spec["wait"]} == {"operator", "issuer-config", "app-claims", "cni-config"}
     assert one(tree, "apps/app/helmrelease.yaml")["spec"]["dependsOn"] == [{"name": "issuer", "namespace": "issuer"}]
     assert one(tree, "apps/user/helmrelease.yaml")["spec"]["dependsOn"] == [{"name": "application", "namespace": "app"}]
     assert "dependsOn" not in one(tree, "platform/operator/helmrelease.yaml")["spec"]

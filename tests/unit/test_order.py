@@ -169,9 +169,19 @@ def test_resources_wait_for_who_brings_their_kind() -> None:
     known = catalog(owner, chart("app", resources={"claims": [resource("Thing", "t")], "config": [resource("Thing", "u")]}))
     order = resolve(plan_of(known, "app"), known, None)
     assert order.brought["owner"] == "app needs things.k.example.net: it makes a Thing"
-    assert {("app/claims", "owner", "chart"), ("app/config", "owner", "chart"), ("app/config", "app", "chart")} <= pairs(order)
+    assert {("app/claims", "owner", "chart"), ("app/config", "owner", "chart")} <= pairs(order)
     in_cluster = cluster(crds=frozenset({"things.k.example.net"}))
     assert resolve(plan_of(known, "app"), known, in_cluster).charts == ("app",)
+
+
+def test_config_waits_for_its_own_chart_only_if_that_brings_its_kind() -> None:
+    known = catalog(
+        chart("brings", crds={"names": ["things.k.example.net"]}, resources={"config": [resource("Thing", "t")]}),
+        chart("web", resources={"config": [{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web"}}]}),
+    )
+    found = pairs(resolve(plan_of(known, "brings", "web"), known, None))
+    assert ("brings/config", "brings", "chart") in found
+    assert not any(source == "web/config" for source, _, _ in found)
 
 
 def test_a_resource_of_a_switch_that_is_off_asks_for_nothing() -> None:

@@ -50,10 +50,8 @@ def gates(order: Order, nodes: Collection[Node]) -> Gates:
         else:
             releases.setdefault(source.chart, set()).add(target.chart)
     for one in nodes:
-        chart = Node(one.chart)
-        if one.part and chart in nodes:
-            source, target = (chart, one) if one.part == "claims" else (one, chart)
-            kustomizations.setdefault(source, set()).add(target)
+        if one.part == "claims" and Node(one.chart) in nodes:
+            kustomizations.setdefault(Node(one.chart), set()).add(one)
     return Gates(
         releases={name: tuple(sorted(targets)) for name, targets in releases.items()},
         kustomizations={one: tuple(sorted(targets, key=str)) for one, targets in kustomizations.items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from wizard.catalog import Catalog, Chart
+from wizard.catalog import Catalog, Chart, definition_names
 from wizard.errors import InputError
 from wizard.order.graph import Edge, Kind, Order, layered
 from wizard.order.met import met_by_cluster
@@ -56,12 +56,19 @@ def _edges(chart: Chart, selection: Selection, nodes: Mapping[str, str]) -> Iter
             yield Edge(source, target, _kind(target, selection), need.because)
     if f"{chart.id}/claims" in nodes:
         yield Edge(chart.id, f"{chart.id}/claims", "claims", "it starts once these are Ready")
-    if f"{chart.id}/config" in nodes:
-        yield Edge(f"{chart.id}/config", chart.id, _kind(chart.id, selection), "these are made once it runs")
+    if f"{chart.id}/config" in nodes and (kind := _own_kind(chart, selection)):
+        yield Edge(f"{chart.id}/config", chart.id, _kind(chart.id, selection), f"{kind} is its own kind, made once it runs")
     for part in PARTS:
         for resource, names in selection.foreign(chart, part):
             for owner in selection.owners(names):
                 yield Edge(f"{chart.id}/{part}", owner, _kind(owner, selection), f"{resource['kind']} is a kind of {owner}")
+
+
+def _own_kind(chart: Chart, selection: Selection) -> str:
+    """A kind in a chart's config that the chart itself brings. Without one (an Ingress, say) nothing has to wait: the API server
+    takes such objects at once, and what they point at may come later."""
+    own = set(chart.crds.names) if chart.crds else set()
+    return next((str(r["kind"]) for r in selection.resources(chart, "config") if own.intersection(definition_names(r))), "")
 
 
 def _kind(target: str, selection: Selection) -> Kind:
