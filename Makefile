@@ -37,8 +37,9 @@ torture: check  ## everything, long: every crash point, every fault
 lab: $(STAMP)  ## bring the lab up and leave it running
 	@$(BIN)/python -m tests.lab up
 
-lab-down: $(STAMP)  ## take the lab down
-	@$(BIN)/python -m tests.lab down
+lab-down: $(STAMP)  ## take the labs of `make lab` and `make run` down
+	@$(BIN)/python -m tests.lab down --name lab
+	@$(BIN)/python -m tests.lab down --name demo
 
 bench: $(STAMP)  ## measure: times as ratios of one run
 	@$(BIN)/python -m tests.bench

@@ -18,8 +18,8 @@ def main() -> int:
     argv = [sys.executable, "-P", "-m", "wizard.cli", "apply", operator.preset, *operator.plan_options(), "--yes"]
     code = os.spawnve(os.P_WAIT, sys.executable, argv, operator.environment)
     python = os.path.relpath(sys.executable)
-    print(f"\nThe lab stays up. Look into it:  eval \"$({python} -m tests.lab env --name {NAME})\"")
-    print(f"Run it again (nothing changes): make run      Take it away: {python} -m tests.lab down --name {NAME}")
+    print(f'\nThe lab stays up. Look into it:  eval "$({python} -m tests.lab env --name {NAME})"')
+    print("Run it again (nothing changes): make run      Take it away: make lab-down")
     return code
 
 

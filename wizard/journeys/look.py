@@ -170,7 +170,6 @@ class Look:
     def _plan_terraform(self, side: ThreadPoolExecutor) -> None:
         folder = f"clusters/{self.plan.name}/terraform/"
         files = files_at(self.repository.git, self.prepared.commit, folder)
-        running = {}
         for root in inputs.ROOTS:
             terraform = self.terraform[root] = Terraform(
                 None,
@@ -181,7 +180,10 @@ class Look:
                 machine=inputs.machine(root, self.plan, self.catalog, self.order, self.facts),
             )
             terraform.stage(inputs.root_files(files, self.plan.name, root))
-            running[root] = side.submit(terraform.plan, foreign=self.facts.helm_releases)
+            terraform.settle()
+            terraform.init()
+        # Not before the last `init`: each puts the providers anew into the cache that all roots link to, under a plan that reads them.
+        running = {root: side.submit(t.plan, foreign=self.facts.helm_releases) for root, t in self.terraform.items()}
         problems: list[TierupError] = []
         for root, future in running.items():
             try:
