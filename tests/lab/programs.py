@@ -62,8 +62,8 @@ class Programs:
         self._running: dict[str, Running] = {}
 
     def parts(self) -> list[Part]:
-        with self._lock:
-            return [entry.part for entry in self._running.values()]
+        """Without the lock: the main thread asks, and whoever holds the lock may be waiting for the main thread to start a process."""
+        return [entry.part for entry in tuple(self._running.values())]
 
     def keep(self, pods: dict[str, Object]) -> None:
         """`pods`: program -> newest pod that should run. Stops what has no pod any more."""
