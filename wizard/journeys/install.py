@@ -108,7 +108,7 @@ class Install:
             terraform("secrets", "Secrets and ConfigMaps (Terraform)", "vault"),
             PushStep(look, guard),
             terraform("flux", "Flux (Terraform)", "terraform-cluster", "terraform-secrets", "git"),
-            TiersStep(self._tiers),
+            TiersStep(self._tiers, look),
         ]
         for step in steps:
             self._live.step(step.id, title=step.title)

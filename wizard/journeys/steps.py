@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wizard.clock import SYSTEM, Clock, stamp
+from wizard.cluster import Api
 from wizard.errors import Locked, TierupError
 from wizard.flux import Board
 from wizard.journeys.look import Look
@@ -20,6 +22,7 @@ from wizard.terraform.inputs import SecretValues
 
 Tell = Callable[[str], None]
 DONE = Probe(Verdict.DONE)
+GIT_REPOSITORY = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system"
 
 
 @dataclass
@@ -199,6 +202,8 @@ class TiersStep:
     """Until every chart is Ready; Flux does the work."""
 
     tiers: Tiers
+    look: Look | None = None
+    clock: Clock = SYSTEM
     id: str = "tiers"
     title: str = "Tiers come up"
     after: tuple[str, ...] = ("manifests", "terraform-cluster", "terraform-secrets", "git", "terraform-flux")
@@ -207,12 +212,24 @@ class TiersStep:
         return Probe(Verdict.PARTIAL)
 
     def apply(self, tell: Tell, cancel: threading.Event) -> Mapping[str, Any]:
+        if self.look is not None:
+            ask_flux(self.look.api, self.look.prepared.commit, self.clock)
         self.tiers.wait(cancel)
         return {"charts": len(self.tiers.board.charts())}
 
     def verify(self) -> Probe:
         late = [c.chart for c in self.tiers.board.charts() if c.phase is not Phase.READY]
         return Probe(Verdict.PARTIAL, f"not Ready: {', '.join(late)}") if late else DONE
+
+
+def ask_flux(api: Api, commit: str, clock: Clock = SYSTEM) -> bool:
+    """Have Flux read the repository now, as `flux reconcile source git` does; by itself it looks once a minute. True if it was asked:
+    not when there is no GitRepository yet (a new one is read at once), nor when it holds our commit already."""
+    source = api.find(GIT_REPOSITORY)
+    if source is None or commit in str(((source.get("status") or {}).get("artifact") or {}).get("revision", "")):
+        return False
+    api.patch(GIT_REPOSITORY, {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": stamp(clock.now())}}})
+    return True
 
 
 def lease_guard(lost: threading.Event) -> Callable[[], None]:
