@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench.guide import guide_seconds, is_ready
 from tests.bench.table import Figure
 from tests.lab import Lab
 from tests.lab.driver import Tierup, until
@@ -32,8 +33,7 @@ def lab_figures() -> list[Figure]:
     """Bring a lab up, install the homelab preset, measure, take it down."""
     home = Path(tempfile.mkdtemp(prefix="tierup-bench-"))
     with Lab.up(f"bench-{os.getpid()}") as lab:
-        operator = Tierup(lab, home / "home")
-        operator.home.mkdir()
+        operator = Tierup(lab, _new(home / "home"))
         begun = time.perf_counter()
         done = operator.apply()
         taken = time.perf_counter() - begun
@@ -46,6 +46,9 @@ def lab_figures() -> list[Figure]:
         order = resolve(plan, load_catalog(), None)
         before = _before_tiers(operator)
         path, names = _longest(lab, order)
+        releases = len(lab.api("GET", f"{HELM}/helmreleases")["items"])
+        lab.reset()
+        guide = guide_seconds(Tierup(lab, _new(home / "guide")), releases)
     shutil.rmtree(home, ignore_errors=True)
     return [
         Figure("homelab: apply to all Ready", taken, "s"),
@@ -53,7 +56,14 @@ def lab_figures() -> list[Figure]:
         Figure(f"  longest path of solo times ({' > '.join(names)})", path, "s"),
         Figure("homelab: apply / floor", taken / (before + path), "times", 1.2),
         Figure("homelab: second apply, nothing to do", second if again.returncode == 0 else float("inf"), "s", 10),
+        Figure("homelab: one Kustomization per tier", guide, "s"),
+        Figure("homelab: one Kustomization per tier / apply", guide / taken, "times"),
     ]
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _before_tiers(operator: Tierup) -> float:
@@ -117,8 +127,4 @@ def _ready(lab: Lab, path: str, uid: str) -> bool:
     found: list[dict[str, Any]] = [
         i for i in lab.api("GET", folder)["items"] if i["metadata"]["name"] == name and i["metadata"]["uid"] != uid
     ]
-    if not found:
-        return False
-    status = found[0].get("status", {})
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
-    return ready and status.get("observedGeneration") == found[0]["metadata"]["generation"]
+    return bool(found) and is_ready(found[0])
