@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from wizard import process
-from wizard.clock import stamp
 from wizard.terraform import child
 from wizard.terraform.backend import LockInfo, from_diagnostic, from_lease
 
@@ -53,7 +53,7 @@ def dead(tmp_path: Path) -> Path:
     ended.wait(30)
     last = (NOW + timedelta(seconds=5)).timestamp()
     os.utime(tmp_path / "child.log", (last, last))
-    child.write(tmp_path, tmp_path / "child.log", ended.identity, started=stamp(NOW - timedelta(seconds=1)))
+    child.write(tmp_path, child.Child(NOW - timedelta(seconds=1), tmp_path / "child.log", ended.identity))
     return tmp_path
 
 
@@ -79,7 +79,7 @@ def test_any_other_holder_is_not(dead: Path, info: LockInfo) -> None:
 def test_a_living_child_is_not_dead(dead: Path) -> None:
     os.mkfifo(dead / "gate")
     living = process.start(["cat", str(dead / "gate")], cwd=dead, env=process.environment({}), log=dead / "living.log")
-    child.write(dead, dead / "child.log", living.identity, started=stamp(NOW - timedelta(seconds=1)))
+    child.write(dead, child.Child(NOW - timedelta(seconds=1), dead / "child.log", living.identity))
     assert not child.holder_is_dead(LockInfo("1", ME, created=NOW), dead)
     living.kill()
     assert child.holder_is_dead(LockInfo("1", ME, created=NOW), dead)
@@ -89,3 +89,14 @@ def test_without_a_record_of_a_child_nothing_is_proved(tmp_path: Path) -> None:
     assert not child.holder_is_dead(LockInfo("1", ME, created=NOW), tmp_path)
     (tmp_path / child.NAME).write_text("{")
     assert not child.holder_is_dead(LockInfo("1", ME, created=NOW), tmp_path)
+
+
+def test_a_later_command_that_met_the_lock_does_not_hide_who_left_it(dead: Path) -> None:
+    child.write(dead, child.Child(NOW + timedelta(minutes=2), dead / "later.log", None, 1))
+    assert child.holder_is_dead(LockInfo("1", ME, created=NOW), dead)
+
+
+def test_a_child_that_ended_well_left_no_lock(dead: Path) -> None:
+    (known,) = child.read_all(dead)
+    child.write(dead, replace(known, code=0))
+    assert not child.holder_is_dead(LockInfo("1", ME, created=NOW), dead)

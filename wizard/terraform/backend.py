@@ -19,9 +19,9 @@ from wizard.text import clean
 
 NAMESPACE = "kube-system"
 ANNOTATION = "app.terraform.io/lock-info"
-SLACK = timedelta(seconds=90)
-"""A lock taken up to so long after the last sign of life of our child is still taken to be its own: between two lines of its
-log Terraform may retry a slow API server."""
+SLACK = timedelta(seconds=30)
+"""A lock taken up to so long after the last sign of life of our child is still taken to be its own: Terraform writes nothing
+between its first line and the first resource, and a slow API server may take that long to give the lock."""
 
 
 @dataclass(frozen=True, slots=True)

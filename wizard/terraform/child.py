@@ -1,5 +1,5 @@
-"""The Terraform this machine started last in a run directory: written down before it starts, so that a later engine can wait for
-it when it lives and prove it when it is dead."""
+"""The Terraforms this machine started last in a run directory: written down before they start, so that a later engine can wait for
+one that lives and prove it when it is dead."""
 
 from __future__ import annotations
 
@@ -7,47 +7,69 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from wizard import process
-from wizard.clock import SYSTEM, Clock, parse_stamp, stamp
+from wizard.clock import parse_stamp, stamp
 from wizard.errors import InputError
 from wizard.files import read_regular, write_atomic
 from wizard.terraform.backend import SLACK, LockInfo
 
 NAME = "child.json"
+_KEPT = 31
+_ROUNDED = timedelta(milliseconds=1)  # what a recorded moment may be too late
 _NAMES = ("terraform", "tofu")
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """`identity` is None when the engine was killed between the intent and the start."""
+    """`identity` is None when the engine was killed between the intent and the start, `code` when it did not see the end."""
 
     started: datetime
     log: Path
     identity: dict[str, Any] | None = None
+    code: int | None = None
+
+    @property
+    def may_hold_lock(self) -> bool:
+        """A command that ended well (0, or 2: a plan with changes) has given its lock back."""
+        return self.code not in (0, 2)
+
+    @property
+    def last_sign(self) -> datetime:
+        """When it last wrote into its log."""
+        try:
+            return datetime.fromtimestamp(self.log.stat().st_mtime, tz=self.started.tzinfo)
+        except OSError:
+            return self.started
 
 
-def write(directory: Path, log: Path, identity: Mapping[str, Any] | None, *, clock: Clock = SYSTEM, started: str | None = None) -> str:
-    """Record an intent (no identity yet), then the child. Returns the moment of the intent for the second call."""
-    moment = started or stamp(clock.now())
-    record = {"started": moment, "log": str(log), "identity": dict(identity) if identity else None}
-    write_atomic(directory / NAME, json.dumps(record, sort_keys=True) + "\n")
-    return moment
+def write(directory: Path, child: Child) -> None:
+    """Record a child: before its start, with its identity, with its end. The same start is the same child."""
+    others = [c for c in read_all(directory) if c.started != child.started]
+    records = [{"started": stamp(c.started), "log": str(c.log), "identity": c.identity, "code": c.code} for c in (*others[-_KEPT:], child)]
+    write_atomic(directory / NAME, json.dumps(records) + "\n")
+
+
+def read_all(directory: Path) -> tuple[Child, ...]:
+    """The last children, newest last; none when there were none or the record is not readable."""
+    try:
+        found = []
+        for data in json.loads(read_regular(directory / NAME, limit=256 * 1024)):
+            started = parse_stamp(data["started"])
+            if started is not None:
+                found.append(Child(started, Path(data["log"]), data["identity"], data["code"]))
+        return tuple(found)
+    except (InputError, OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def read(directory: Path) -> Child | None:
-    """The last child, None when there was none or the record is not readable."""
-    try:
-        data = json.loads(read_regular(directory / NAME, limit=64 * 1024))
-        started = parse_stamp(data["started"])
-        return Child(started, Path(data["log"]), data.get("identity")) if started else None
-    except (InputError, OSError, ValueError, KeyError, TypeError):
-        return None
+    """The last child, None when none is known."""
+    return next(reversed(read_all(directory)), None)
 
 
 def at_work(directory: Path) -> tuple[int, ...]:
@@ -66,21 +88,18 @@ def at_work(directory: Path) -> tuple[int, ...]:
 
 def living(directory: Path) -> bool:
     """Whether anything that was started in this directory still runs."""
-    child = read(directory)
-    return bool(at_work(directory)) or bool(child and child.identity and process.alive(child.identity))
+    known = [c.identity for c in read_all(directory) if c.identity and c.code is None]
+    return bool(at_work(directory)) or any(process.alive(identity) for identity in known)
 
 
 def holder_is_dead(info: LockInfo, directory: Path) -> bool:
-    """True only when the holder of the lock is proved to be our own child of this directory and nothing of it lives.
+    """True only when the holder of the lock is proved to be a child of ours in this directory and nothing of it lives.
 
-    It must be this user on this host, the lock no older than our last start there and not much younger than that child's last
-    sign of life (its log): a Terraform of somebody else in another directory of this machine is thereby not taken for ours.
+    It must be this user on this host, and the lock taken between the start and the last sign of life of a child that did not end
+    well: a Terraform of somebody else in another directory of this machine is thereby not taken for ours.
     """
-    child = read(directory)
-    if child is None or info.created is None or info.who != f"{getpass.getuser()}@{socket.gethostname()}":
+    created = info.created
+    if created is None or info.who != f"{getpass.getuser()}@{socket.gethostname()}":
         return False
-    try:
-        last_sign = datetime.fromtimestamp(child.log.stat().st_mtime, tz=child.started.tzinfo)
-    except OSError:
-        last_sign = child.started
-    return child.started - SLACK / 90 <= info.created <= last_sign + SLACK and not living(directory)
+    ours = any(c.may_hold_lock and c.started - _ROUNDED <= created <= c.last_sign + SLACK for c in read_all(directory))
+    return ours and not living(directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,11 @@ class Runner:
         """Run to the end. `cancel` sends one SIGINT, after which it is waited for however long it takes: a second signal would lose
         what Terraform is just making."""
         log = self._log(name)
-        intent = child.write(self.directory, log, None, clock=self._clock)
+        record = child.Child(self._clock.now(), log)
+        child.write(self.directory, record)
         running = process.start(argv, cwd=self.directory, env=env, log=log, pipes=pipes or {}, purpose="build the cluster")
-        child.write(self.directory, log, running.identity, started=intent)
+        record = replace(record, identity=running.identity)
+        child.write(self.directory, record)
         if self._on_child is not None:
             self._on_child(running.identity)
         tail, outcome, waker = Tail(log), Outcome(self.directory.name, 0, log), cancel or self._never
@@ -87,6 +89,7 @@ class Runner:
                 waker = self._never
             self._clock.wait(waker, _POLL)
         self._take(tail, outcome, on_event, last=True)
+        child.write(self.directory, replace(record, code=code))
         outcome.code = code
         return outcome
 
