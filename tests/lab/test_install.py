@@ -6,15 +6,19 @@ the minimal preset is installed with a fault and, from the repository it left, a
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import re
 import shutil
 import subprocess
+import tarfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab import Lab, oci
 from tests.lab.driver import Tierup
@@ -130,14 +134,26 @@ def test_git_holds_no_secret_object(machine: Tierup) -> None:
     listing = run(machine.lab, "git", "cat-file", "--batch-all-objects", "--batch-check", cwd=machine.lab.git_dir).stdout
     blobs = [line.split()[0] for line in listing.splitlines() if line.split()[1] == "blob"]
     assert len(blobs) > 100
-    texts = [run(machine.lab, "git", "cat-file", "blob", blob, cwd=machine.lab.git_dir).stdout for blob in blobs]
-    assert any(re.search(r"^kind: HelmRelease$", text, re.MULTILINE) for text in texts)
-    assert [text for text in texts if re.search(r"""^\s*-?\s*["']?kind["']?\s*:\s*["']?Secret["']?\s*,?$""", text, re.MULTILINE)] == []
+    objects = [
+        item for blob in blobs for item in objects_in(run(machine.lab, "git", "cat-file", "blob", blob, cwd=machine.lab.git_dir).stdout)
+    ]
+    kinds = {str(item.get("kind")) for item in objects}
+    assert {"HelmRelease", "Namespace", "CustomResourceDefinition"} <= kinds
+    assert "Secret" not in kinds
+
+
+def objects_in(text: str) -> list[dict[str, Any]]:
+    """The Kubernetes objects of a file, those in lists as well; none in a file that is not YAML."""
+    try:
+        documents = [item for item in yaml.load_all(text, yaml.CSafeLoader) if isinstance(item, dict)]
+    except yaml.YAMLError:
+        return []
+    return [*documents, *(item for document in documents for item in document.get("items") or () if isinstance(item, dict))]
 
 
 def test_no_chart_was_installed_before_what_it_depends_on_was_ready(machine: Tierup) -> None:
     edges = expected(the_plan(machine))
-    assert len(edges) > 20
+    assert len(edges) >= 14
     assert too_early(machine.lab.audit(), edges) == set()
 
 
@@ -194,7 +210,7 @@ def test_a_conflict_names_the_file_and_changes_nothing(machine: Tierup, tmp_path
 def test_a_version_bumped_in_git_stays(machine: Tierup, tmp_path: Path) -> None:
     lab, chart = machine.lab, "cert-manager-csi-driver"
     old, path = load_catalog().charts[chart].source.version, f"system/{chart}/source.yaml"
-    archive = run_bytes(f"{lab.http}/charts/{chart}-{old}.tgz")
+    archive = with_version(read_url(f"{lab.http}/charts/{chart}-{old}.tgz"), old, "v9.9.9")
     oci.Registry(lab.ports["registry"]).push(f"quay.io/jetstack/charts/{chart}", "v9.9.9", chart, archive)
     by_hand(lab, tmp_path / "edit", path, f"tag: {old}", "tag: v9.9.9")
     changed = preset(tmp_path, "homelab", ("    reloader: {}\n", "    reloader: {options: {reloadAll: true}}\n"))
@@ -205,12 +221,24 @@ def test_a_version_bumped_in_git_stays(machine: Tierup, tmp_path: Path) -> None:
     assert source["status"]["artifact"]["revision"].startswith("v9.9.9@")
 
 
-def run_bytes(url: str) -> bytes:
-    import urllib.request
-
+def read_url(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=10) as answer:
         data: bytes = answer.read()
     return data
+
+
+def with_version(archive: bytes, old: str, new: str) -> bytes:
+    """A packed chart as its next version."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as source, tarfile.open(fileobj=out, mode="w:gz") as target:
+        for member in source.getmembers():
+            content = source.extractfile(member)
+            data = content.read() if content else b""
+            if member.name.endswith("/Chart.yaml"):
+                data = data.replace(old.encode(), new.encode())
+            member.size = len(data)
+            target.addfile(member, io.BytesIO(data))
+    return out.getvalue()
 
 
 def test_what_was_approved_is_void_once_the_repository_or_the_preset_moved(machine: Tierup, tmp_path: Path) -> None:
