@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ MOMENTS = {
     "terraform-secrets": 1.3,
     "terraform-cluster": 3.5,
     "terraform-flux": 3.5,
-    "tiers": 12.0,
+    "tiers": 5.0,
 }
 """Where a kill falls: up to so many seconds after the journal says that this step began; as long as the step takes here."""
 
@@ -127,7 +128,7 @@ def survive(operator: Tierup, reference: Aftermath, moment: Moment) -> None:
     command = operator.start("apply", operator.preset, *operator.plan_options(), "--yes")
     try:
         until_soon(lambda: begun(operator, moment.step) or command.poll() is not None, 120, f"{moment.step} begins")
-        command_pause(moment.delay)
+        pause(moment.delay)
         killed = operator.kill_engine()
         said, _ = command.communicate(timeout=60)
     finally:
@@ -139,10 +140,8 @@ def survive(operator: Tierup, reference: Aftermath, moment: Moment) -> None:
     assert_as_if_nothing(operator, reference, values(operator))
 
 
-def command_pause(seconds: float) -> None:
+def pause(seconds: float) -> None:
     """The random part of a moment."""
-    import threading
-
     threading.Event().wait(seconds)
 
 
