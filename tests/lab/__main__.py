@@ -86,6 +86,7 @@ def _env(lab: Lab) -> None:
         "LAB_GIT_PASSWORD": lab.git_password,
         "LAB_REGISTRY": lab.registry,
         "LAB_HTTP": lab.http,
+        "TIERUP_GIT_TOKEN": lab.git_password,
     }
     for key, value in (lab.environment() | own).items():
         if key != "HOME":
