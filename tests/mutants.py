@@ -170,17 +170,19 @@ def check(mutant: Mutant) -> Result:
     return Result(mutant, by, time.monotonic() - begun)
 
 
-def table(results: list[Result]) -> str:
-    """One line a breakage."""
-    rows = [f"{'caught' if r.caught else 'MISSED':8}{r.seconds:5.1f} s  {r.mutant.promise:52}{', '.join(r.by)}" for r in results]
-    return "\n".join(rows)
+def row(result: Result) -> str:
+    """One line of the table."""
+    word = "caught" if result.caught else "MISSED"
+    return f"{word:8}{result.seconds:5.1f} s  {result.mutant.promise:52}{', '.join(result.by)}"
 
 
 def main() -> int:
+    missed = 0
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(check, MUTANTS))
-    print(table(results))
-    return 0 if all(r.caught for r in results) else 1
+        for result in pool.map(check, MUTANTS):
+            print(row(result), flush=True)
+            missed += not result.caught
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
