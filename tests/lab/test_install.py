@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -31,6 +32,8 @@ from wizard.plan import Plan, load_plan
 from wizard.state import TIERS
 
 pytestmark = pytest.mark.lab
+EMPTY_STATE = re.compile(r"^HashiCorp/.*/(secrets|leases|(secrets/|leases/lock-)tfstate-default-tierup-(cluster|secrets|flux))$")
+"""What Terraform's kubernetes backend writes when it first meets a cluster, plan or not: see the test that is expected to fail."""
 PRESETS = Path(__file__).parents[2] / "presets"
 
 
@@ -257,7 +260,16 @@ def faulty(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Tierup:
     """Another cluster: the minimal preset with a short deadline for Traefik; nothing applied yet."""
     lab.reset()
     folder = tmp_path_factory.mktemp("minimal")
-    return Tierup(lab, folder / "home", preset=preset(folder, "minimal", ("    traefik: {}\n", "    traefik: {deadline: 12s}\n")))
+    return Tierup(lab, folder / "home", preset=preset(folder, "minimal", ("    traefik: {}\n", "    traefik: {deadline: 20s}\n")))
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the look initialises Terraform's kubernetes backend, which writes an empty state: Look does not use `fresh`"
+)
+def test_a_plan_for_an_empty_cluster_writes_nothing(faulty: Tierup) -> None:
+    count = sum(1 for _ in faulty.lab.audit())
+    assert faulty.plan("--json").returncode == 2
+    assert written(since(faulty.lab, count)) == []
 
 
 def test_a_chart_that_cannot_start_holds_up_its_dependents_alone_until_it_is_mended(faulty: Tierup) -> None:
@@ -285,13 +297,16 @@ def test_the_order_is_missed_when_one_edge_is_taken_out_and_another_cluster_void
     lab = faulty.lab
     plan = the_plan(faulty)
     edited = Path(faulty.preset)
-    edited.write_text(edited.read_text().replace("12s", "10m"))
+    edited.write_text(edited.read_text().replace("20s", "10m"))
     approved = digest(faulty.plan("--json"))
     run(lab, "git", "clone", "--quiet", "--mirror", str(lab.git_dir), str(tmp_path / "kept.git"))
     lab.reset()
     url = lab.git_url.replace("http://", f"http://{lab.git_username}:{lab.git_password}@")
     run(lab, "git", "push", "--quiet", url, "refs/heads/*:refs/heads/*", cwd=tmp_path / "kept.git")
-    refused(faulty, faulty.preset, approved)
+    events = sum(1 for _ in lab.audit())
+    assert faulty.run("apply", faulty.preset, *faulty.plan_options(), "--approve", approved).returncode == 3
+    assert [line for line in written(since(lab, events)) if not EMPTY_STATE.search(line)] == []
+    assert not any(name.startswith("sh.helm.") for _, name in helm_versions(lab))
     by_hand(lab, tmp_path / "edit", "apps/vaultwarden/helmrelease.yaml", "    - name: traefik\n      namespace: traefik\n", "")
     done = faulty.apply()
     assert done.returncode == 0, done.stdout
