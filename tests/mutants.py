@@ -108,7 +108,7 @@ MUTANTS = (
         ("test_vault_step.py",),
     ),
     Mutant(
-        "the vault write: what is held stays",
+        "the vault write: of all that is new",
         "secrets/surveying.py",
         "        vault.put(new, unless_held=generated)\n",
         "        pass\n",
