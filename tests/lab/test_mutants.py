@@ -7,7 +7,14 @@ import pytest
 from tests.mutants import MUTANTS, ROOT, Mutant, broken, check, failing
 
 SAMPLE = ("the probe of a step", "the digest check", "the observedGeneration check: of the object", "the deadline")
-NAMED: tuple[str, ...] = ("the probe of a step", "an fsync", "the observedGeneration check", "the leak scan", "the lock", "the digest check")
+NAMED: tuple[str, ...] = (
+    "the probe of a step",
+    "an fsync",
+    "the observedGeneration check",
+    "the leak scan",
+    "the lock",
+    "the digest check",
+)
 NAMED += ("the vault write", "the deadline")
 
 
