@@ -245,8 +245,8 @@ def with_version(archive: bytes, old: str, new: str) -> bytes:
 
 
 def test_what_was_approved_is_void_once_the_repository_or_the_preset_moved(machine: Tierup, tmp_path: Path) -> None:
-    change = ("minecraft: {options: {eula: ", "jellyfin: {options: {configSize: 6Gi}}\n    minecraft: {options: {eula: ")
-    changed = preset(tmp_path, "homelab", ("    jellyfin: {}\n", ""), change)
+    option = ("    jellyfin: {}\n", "    jellyfin: {options: {configSize: 6Gi}}\n")
+    changed = preset(tmp_path, "homelab", ("    reloader: {}\n", "    reloader: {options: {reloadAll: true}}\n"), option)
     approved = digest(machine.plan("--json", preset=changed))
     by_hand(machine.lab, tmp_path / "edit", "apps/minecraft/helmrelease.yaml", "  timeout: ", "  maxHistory: 3\n  timeout: ")
     refused(machine, changed, approved)
