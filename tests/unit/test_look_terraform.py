@@ -1,0 +1,58 @@
+"""Terraform's roots are looked at side by side, but their providers are put in place one after the other and before that."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from wizard.journeys import look as room
+from wizard.journeys.look import Look
+from wizard.plan import load_preset
+from wizard.state.places import Places
+from wizard.state.request import Request
+from wizard.terraform import inputs, recovery
+
+
+class Recorded:
+    """A root that only remembers what it was told, in one list for all."""
+
+    told: list[str]
+
+    def __init__(self, _: object, directory: Path, *rest: object, **more: object) -> None:
+        self.root = directory.name
+
+    def stage(self, files: object) -> None:
+        self.told.append(f"stage {self.root}")
+
+    def settle(self) -> None:
+        self.told.append(f"settle {self.root}")
+
+    def init(self) -> None:
+        self.told.append(f"init {self.root}")
+
+    def plan(self, **more: object) -> Any:
+        self.told.append(f"plan {self.root}")
+        return SimpleNamespace(planned=())
+
+
+def test_no_root_is_planned_while_another_one_gets_its_providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`init` without a lock file takes a provider out of the shared cache and puts it there anew: a plan then finds none."""
+    monkeypatch.setattr(Recorded, "told", [], raising=False)
+    monkeypatch.setattr(room, "Terraform", Recorded)
+    monkeypatch.setattr(room, "files_at", lambda *_: {})
+    monkeypatch.setattr(inputs, "machine", lambda *_: {})
+    where = Places("home", tmp_path / "config", tmp_path / "state")
+    look: Any = Look(load_preset("minimal").plan, Request("home"), where, tmp_path)
+    look.repository, look.prepared, look.facts = SimpleNamespace(git=None), SimpleNamespace(commit=""), SimpleNamespace(helm_releases=())
+    look.catalog = look.order = look.api = None
+    monkeypatch.setattr(recovery, "strays", lambda *_: recovery.Strays())
+    with ThreadPoolExecutor(3) as side:
+        look._plan_terraform(side)
+    first_plan = min(Recorded.told.index(f"plan {root}") for root in inputs.ROOTS)
+    assert {f"init {root}" for root in inputs.ROOTS} <= set(Recorded.told[:first_plan])
+    for root in inputs.ROOTS:
+        assert Recorded.told.index(f"stage {root}") < Recorded.told.index(f"settle {root}") < Recorded.told.index(f"init {root}")
