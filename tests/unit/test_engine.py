@@ -239,6 +239,32 @@ def test_resume_goes_on_with_the_approval_of_the_journal(run: Run) -> None:
     assert run.fake.world == {"a"}
 
 
+def test_a_resume_never_looks_as_if_it_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view that saw PROPOSED, however short, would ask for an approval, or end the run where nobody is there to give one."""
+    from wizard.run.journal import Journal
+    from wizard.run.live import Live
+
+    run.places.run.mkdir(parents=True, exist_ok=True)
+    journal = Journal(run.places.journal)
+    journal.write("approved", digest="d1", changes=[{"kind": c.kind, "action": c.action, "subject": c.subject} for c in run.fake.changes])
+    journal.close()
+    told: list[object] = []
+    change = Live.change
+
+    def spy(live: Live, **fields: object) -> None:
+        told.append(fields.get("activity"))
+        change(live, **fields)
+
+    monkeypatch.setattr(Live, "change", spy)
+    thread = run.start(resume=True)
+    with run.view() as view:
+        view.begin({})
+        assert list(view.states())[-1].exit_code == 0
+    thread.join(10)
+    assert Activity.EXECUTING in told
+    assert Activity.PROPOSED not in told
+
+
 def test_resume_does_not_go_beyond_what_was_approved(run: Run) -> None:
     from wizard.run.journal import Journal
 

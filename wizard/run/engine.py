@@ -145,10 +145,11 @@ class Engine:
         return self._given(self._ask("begin"))
 
     def _drive(self, journal: Journal, journey: Journey, given: dict[str, Secret]) -> int:
-        proposal = self._prepare(journey, given)
+        approved = self._resume and journal.last("approved") is not None
+        proposal = self._prepare(journey, given, approved=approved)
         while proposal.missing and self._mode != "plan":
             given |= self._given(self._ask("give"))
-            proposal = self._prepare(journey, given)
+            proposal = self._prepare(journey, given, approved=approved)
         if proposal.empty:
             self.live.change(activity=Activity.DONE, message="nothing to change, everything is Ready")
             return 0
@@ -165,10 +166,12 @@ class Engine:
         self.live.change(activity=Activity.DONE, message="all tiers are Ready")
         return 0
 
-    def _prepare(self, journey: Journey, given: Mapping[str, Secret]) -> Proposal:
+    def _prepare(self, journey: Journey, given: Mapping[str, Secret], *, approved: bool) -> Proposal:
+        """Look and tell. A view that sees PROPOSED asks the operator: not so where an earlier approval answers."""
         self.live.change(activity=Activity.PREPARING, message="looking at the cluster, the repository and Terraform")
         proposal = journey.prepare(given)
-        self.live.change(activity=Activity.PROPOSED, proposal=proposal, message="")
+        asks = not approved or bool(proposal.missing)
+        self.live.change(activity=Activity.PROPOSED if asks else Activity.PREPARING, proposal=proposal, message="")
         return proposal
 
     def _approve(self, journal: Journal, journey: Journey, proposal: Proposal) -> None:
