@@ -101,6 +101,13 @@ MUTANTS = (
     Mutant("the digest check: of what changed meanwhile", "run/engine.py", "        journey.confirm(proposal)\n", "", ("test_engine.py",)),
     Mutant("the digest check: on resume", "run/engine.py", "            if beyond:\n", "            if False:\n", ("test_engine.py",)),
     Mutant(
+        "the digest check: a resume does not ask again",
+        "run/engine.py",
+        "asks = not approved or bool(proposal.missing)",
+        "asks = True",
+        ("test_engine.py",),
+    ),
+    Mutant(
         "the vault write: by its step",
         "journeys/steps.py",
         "        store(self.look.vault, self.look.findings)\n",
