@@ -29,7 +29,7 @@ from wizard.secrets import Finding, Need, Secret, Source, VaultFile, load_source
 from wizard.state import Change, ClusterFacts
 from wizard.state.places import Places
 from wizard.state.request import Request
-from wizard.terraform import inputs, program, recovery
+from wizard.terraform import backend, inputs, program, recovery
 from wizard.terraform.review import TerraformPlan
 from wizard.terraform.terraform import Terraform
 
@@ -183,7 +183,11 @@ class Look:
             terraform.settle()
             terraform.init()
         # Not before the last `init`: each puts the providers anew into the cache that all roots link to, under a plan that reads them.
-        running = {root: side.submit(t.plan, foreign=self.facts.helm_releases) for root, t in self.terraform.items()}
+        running = {}
+        for root, terraform in self.terraform.items():
+            # The backend writes an empty state where there is none, even to plan: a look must not.
+            fresh = self.api.find(backend.state_path(root)) is None
+            running[root] = side.submit(terraform.plan, fresh=fresh, foreign=self.facts.helm_releases)
         problems: list[TierupError] = []
         for root, future in running.items():
             try:
