@@ -37,6 +37,7 @@ def lab_figures() -> list[Figure]:
         begun = time.perf_counter()
         done = operator.apply()
         taken = time.perf_counter() - begun
+        load = os.getloadavg()[0]
         if done.returncode != 0:
             raise SystemExit(f"the installation failed:\n{done.stdout[-3000:]}")
         begun = time.perf_counter()
@@ -49,14 +50,17 @@ def lab_figures() -> list[Figure]:
         releases = len(lab.api("GET", f"{HELM}/helmreleases")["items"])
         lab.reset()
         guide = guide_seconds(Tierup(lab, _new(home / "guide")), releases)
+        load_then = os.getloadavg()[0]
     shutil.rmtree(home, ignore_errors=True)
     return [
         Figure("homelab: apply to all Ready", taken, "s"),
+        Figure("  load of the machine (1 min) at its end", load, ""),
         Figure("  until Flux applied the first commit", before, "s"),
         Figure(f"  longest path of solo times ({' > '.join(names)})", path, "s"),
         Figure("homelab: apply / floor", taken / (before + path), "times", 1.2),
         Figure("homelab: second apply, nothing to do", second if again.returncode == 0 else float("inf"), "s", 10),
         Figure("homelab: one Kustomization per tier", guide, "s"),
+        Figure("  load of the machine (1 min) at its end", load_then, ""),
         Figure("homelab: one Kustomization per tier / apply", guide / taken, "times"),
     ]
 
