@@ -12,7 +12,7 @@ from wizard.cluster import Lease, connect, holder_name
 from wizard.errors import NeedsOperator
 from wizard.flux import Board
 from wizard.journeys.look import Look
-from wizard.journeys.steps import ManifestStep, PushStep, TerraformStep, TiersStep, VaultStep, lease_guard
+from wizard.journeys.steps import ManifestStep, PushStep, StateStep, TerraformStep, TiersStep, VaultStep, lease_guard
 from wizard.journeys.tiers import Tiers, survey_board
 from wizard.plan import load_plan
 from wizard.run.live import Live
@@ -104,8 +104,9 @@ class Install:
         steps: list[Step] = [
             VaultStep(look),
             ManifestStep(look, board, guard),
-            terraform("cluster", "Network (Terraform)", "vault", "manifests"),
-            terraform("secrets", "Secrets and ConfigMaps (Terraform)", "vault"),
+            StateStep(look, guard),
+            terraform("cluster", "Network (Terraform)", "terraform", "manifests"),
+            terraform("secrets", "Secrets and ConfigMaps (Terraform)", "terraform"),
             PushStep(look, guard),
             terraform("flux", "Flux (Terraform)", "terraform-cluster", "terraform-secrets", "git"),
             TiersStep(self._tiers, look),

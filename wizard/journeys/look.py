@@ -55,6 +55,8 @@ class Look:
     absent: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     terraform: dict[str, Terraform] = field(default_factory=dict)
     planned: dict[str, TerraformPlan] = field(default_factory=dict)
+    fresh: tuple[str, ...] = ()
+    """Roots that have no state in the cluster yet."""
     strays: recovery.Strays = field(default_factory=recovery.Strays)
 
     def take(self, given: Mapping[str, Secret]) -> None:
@@ -119,6 +121,10 @@ class Look:
                 found.append(Change("secret", action, finding.name, f"{origin}, {finding.purpose}"))
         for manifest in self.manifests:
             found += manifests.changes(manifest, self.absent[manifest.chart])
+        for root in self.fresh:
+            found.append(
+                Change("object", "create", f"Secret {backend.NAMESPACE}/tfstate-default-{backend.suffix(root)}", "Terraform's state")
+            )
         for root in inputs.ROOTS:
             found += self.planned[root].changes
         return (*found, *self.prepared.changes)
@@ -181,14 +187,16 @@ class Look:
             )
             terraform.stage(inputs.root_files(files, self.plan.name, root))
             terraform.settle()
-            terraform.init()
-        # Not before the last `init`: each puts the providers anew into the cache that all roots link to, under a plan that reads them.
-        running = {}
-        for root, terraform in self.terraform.items():
-            # The backend writes an empty state where there is none, even to plan: a look must not.
-            fresh = self.api.find(backend.state_path(root)) is None
-            running[root] = side.submit(terraform.plan, fresh=fresh, foreign=self.facts.helm_releases)
+        # The backend writes an empty state where there is none, to initialise and even to plan: a look must not.
+        self.fresh = tuple(root for root in inputs.ROOTS if self.api.find(backend.state_path(root)) is None)
+        known = [root for root in inputs.ROOTS if root not in self.fresh]
+        for root in known:
+            self.terraform[root].init()
         problems: list[TierupError] = []
+        # One after another, and no plan before the last `init`: each init puts the providers anew into the cache that all link to.
+        for root in self.fresh:
+            self.planned[root] = self.terraform[root].plan(fresh=True, foreign=self.facts.helm_releases)
+        running = {root: side.submit(self.terraform[root].plan, foreign=self.facts.helm_releases) for root in known}
         for root, future in running.items():
             try:
                 self.planned[root] = future.result()

@@ -16,7 +16,7 @@ from wizard.journeys.tiers import Tiers
 from wizard.run.steps import Probe, Verdict
 from wizard.secrets import store
 from wizard.state import Phase
-from wizard.terraform import recovery
+from wizard.terraform import backend, recovery
 from wizard.terraform.events import Event
 from wizard.terraform.inputs import SecretValues
 
@@ -80,6 +80,31 @@ class ManifestStep:
             if not self.look.absent[manifest.chart]:
                 self.board.set_phase(manifest.chart, Phase.READY)
         return not any(self.look.absent.values())
+
+
+@dataclass
+class StateStep:
+    """Terraform's states, empty, in the cluster, and the providers on this machine: root by root, since all share one cache."""
+
+    look: Look
+    guard: Callable[[], None]
+    id: str = "terraform"
+    title: str = "Terraform's state and providers"
+    after: tuple[str, ...] = ("vault",)
+
+    def probe(self) -> Probe:
+        return Probe(Verdict.ABSENT) if self.look.fresh else DONE
+
+    def apply(self, tell: Tell, cancel: threading.Event) -> Mapping[str, Any]:
+        self.guard()
+        for root in self.look.fresh:
+            tell(root)
+            self.look.terraform[root].init()
+        return {"roots": list(self.look.fresh)}
+
+    def verify(self) -> Probe:
+        lost = [root for root in self.look.fresh if self.look.api.find(backend.state_path(root)) is None]
+        return Probe(Verdict.PARTIAL, f"no state of {', '.join(lost)}") if lost else DONE
 
 
 @dataclass
