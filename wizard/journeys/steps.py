@@ -99,7 +99,8 @@ class StateStep:
         self.guard()
         for root in self.look.fresh:
             tell(root)
-            self.look.terraform[root].init()
+            # Forced: this machine may have initialised the root for an earlier cluster, and then would find nothing to do.
+            self.look.terraform[root].init(force=True)
         return {"roots": list(self.look.fresh)}
 
     def verify(self) -> Probe:
