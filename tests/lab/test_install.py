@@ -302,6 +302,7 @@ def test_the_order_is_missed_when_one_edge_is_taken_out_and_another_cluster_void
     assert written(since(lab, events)) == []
     assert not any(name.startswith("sh.helm.") for _, name in helm_versions(lab))
     by_hand(lab, tmp_path / "edit", "apps/vaultwarden/helmrelease.yaml", "    - name: traefik\n      namespace: traefik\n", "")
+    lab.knob("traefik", ready_after=15)  # later than all else vaultwarden waits for: without the edge it must come too early
     done = faulty.apply()
     assert done.returncode == 0, done.stdout
     assert too_early(lab.audit(), expected(plan)) == {(release("vaultwarden"), release("traefik"))}
