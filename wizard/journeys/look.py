@@ -211,10 +211,3 @@ class Look:
                 f"already in the cluster and not made by tierup: {', '.join(self.strays.foreign)}",
                 remedy="delete them, or move them out of the way; tierup takes nothing over silently",
             )
-
-
-def load_request_plan(path: Path) -> Plan:
-    """The plan a view wrote for this run."""
-    from wizard.plan import load_plan
-
-    return load_plan(path).plan

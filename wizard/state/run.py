@@ -5,7 +5,7 @@ A view shows these and nothing else. `Phase` is one word for charts, tiers and s
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -169,13 +169,3 @@ def _proposal(data: dict[str, Any]) -> Proposal:
         warnings=tuple(data.get("warnings", ())),
         pending=tuple(data.get("pending", ())),
     )
-
-
-@dataclass(slots=True)
-class StepRecord:
-    """What the journal says of a step: how often it was tried and how it ended last."""
-
-    step: str
-    attempts: int = 0
-    event: str = ""
-    evidence: dict[str, Any] = field(default_factory=dict)
